@@ -1,0 +1,139 @@
+# The signatures that kernels and engine agree on.
+#
+# A leaf is one operation over contiguous memory on the calling thread. It allocates nothing,
+# checks nothing and touches no Python object. Buffers are passed as void*, because one driver
+# serves float32 and float64; the table in _kernels.pyx hands out a leaf for each type, in a
+# capsule that carries the name of its signature below, so that a leaf can't be called by
+# another signature. Every leaf may be called on any part of its arrays (a block, a slab of
+# rows), and gives the same bits for an element wherever the parts are cut, unless its comment
+# says otherwise.
+
+# x and y: (n). y may be x.
+ctypedef void (*map_leaf)(  # "fastnn.map"
+    const void* x,          # IN  (n)
+    void* y,                # OUT (n)
+    Py_ssize_t n,
+    const double* params,   # IN  the operation's parameters, in the registry's order
+) noexcept nogil
+
+# The backward of a map: dx = grad * f'(saved), where saved is the x or the y of the forward.
+ctypedef void (*grad_leaf)(  # "fastnn.grad"
+    const void* grad,       # IN  (n)
+    const void* saved,      # IN  (n)
+    void* dx,               # OUT (n), may be grad or saved
+    Py_ssize_t n,
+    const double* params,
+) noexcept nogil
+
+# Row-wise operations (softmax): each row on its own.
+ctypedef void (*rows_leaf)(  # "fastnn.rows"
+    const void* x,          # IN  (rows, cols)
+    void* y,                # OUT (rows, cols), may be x
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+) noexcept nogil
+
+ctypedef void (*rows_grad_leaf)(  # "fastnn.rows_grad"
+    const void* grad,       # IN  (rows, cols)
+    const void* y,          # IN  (rows, cols), the forward's output
+    void* dx,               # OUT (rows, cols), may be grad or y
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+) noexcept nogil
+
+# Returns sum over rows of weight[r] * loss(r), in double; writes the gradient of
+# scale * that sum.
+ctypedef double (*loss_leaf)(  # "fastnn.loss"
+    const void* pred,       # IN  (rows, cols)
+    const void* target,     # IN  (rows) of int64 class indices, or (rows, cols) like pred
+    const void* weight,     # IN  (rows), or NULL for ones
+    void* grad,             # OUT (rows, cols), may be pred; NULL for the loss alone
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+    double scale,
+    const double* params,
+) noexcept nogil
+
+# One optimizer step over n parameters, in place.
+ctypedef void (*update_leaf)(  # "fastnn.update"
+    void* param,            # INOUT (n)
+    const void* grad,       # IN    (n)
+    void* state1,           # INOUT (n), NULL where the optimizer has none
+    void* state2,           # INOUT (n), likewise
+    Py_ssize_t n,
+    const double* hyper,    # IN    what the prepare leaf of the same optimizer wrote
+) noexcept nogil
+
+# What an update needs once a step, in double: bias corrections, effective rates.
+ctypedef void (*prepare_leaf)(  # "fastnn.prepare"
+    const double* config,   # IN  the optimizer's settings, in the order its comment gives
+    double lr,
+    double step,            # 1 for the first step
+    double* hyper,          # OUT (16)
+) noexcept nogil
+
+# In-place addition of a row vector to each row.
+ctypedef void (*bias_leaf)(  # "fastnn.bias"
+    void* y,                # INOUT (rows, cols) with a row stride of ld elements
+    const void* bias,       # IN    (cols)
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+    Py_ssize_t ld,
+) noexcept nogil
+
+# Sums over rows, accumulated in double: sums[j] = sum_r x[r, j].
+ctypedef void (*column_sum_leaf)(  # "fastnn.column_sum"
+    const void* x,          # IN  (rows, cols) with a row stride of ld elements
+    void* sums,             # OUT (cols)
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+    Py_ssize_t ld,
+) noexcept nogil
+
+# What penalties and clipping by value do to a gradient before an update:
+# grad = clip(grad * scale + l1 * sign(param) + l2 * param, -limit, limit)
+ctypedef void (*regularize_leaf)(  # "fastnn.regularize"
+    const void* param,      # IN    (n)
+    void* grad,             # INOUT (n)
+    Py_ssize_t n,
+    double l1,
+    double l2,
+    double limit,           # infinity for no clipping
+) noexcept nogil
+
+# The sum of squares of n numbers, in double, in an order that depends on n alone.
+ctypedef double (*sum_squares_leaf)(  # "fastnn.sum_squares"
+    const void* x,          # IN (n)
+    Py_ssize_t n,
+) noexcept nogil
+
+# y = a * x. y may be x.
+ctypedef void (*scale_leaf)(  # "fastnn.scale"
+    const void* x,          # IN  (n)
+    void* y,                # OUT (n)
+    Py_ssize_t n,
+    double a,
+) noexcept nogil
+
+# Inverted dropout: y[i] = x[i] / (1 - p) where the noise of position first + i is at least p,
+# else 0. The noise is a function of key and position alone. Backward is the same call on the
+# gradient.
+ctypedef void (*dropout_leaf)(  # "fastnn.dropout"
+    const void* x,          # IN  (n)
+    void* y,                # OUT (n), may be x
+    Py_ssize_t n,
+    Py_ssize_t first,
+    unsigned long long key,
+    double p,
+) noexcept nogil
+
+# Rows out of a data set: y[r] = scale * x[index[r]], x of another type where its name says so.
+ctypedef void (*gather_leaf)(  # "fastnn.gather"
+    const void* x,              # IN  (any, cols) with a row stride of ld bytes
+    const long long* index,     # IN  (rows), NULL for rows 0, 1, 2, ...
+    void* y,                    # OUT (rows, cols)
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+    Py_ssize_t ld,
+    double scale,
+) noexcept nogil
