@@ -1,1 +1,130 @@
+"""Runs kernel calls: one at once, or a compiled program of them for many steps without the GIL.
 
+A *call* is an operation (engine/ops.pxi) with its leaves, buffers, dimensions and scalars. The
+operation says into how many units it divides for a batch of so many rows, and runs any range of
+them; the driver here hands contiguous ranges to threads. What a unit is depends on the problem
+and never on the thread count, so that the same call gives the same bits on any number of
+threads.
+
+The leaves come from whichever instruction set was selected (``_dispatch``); this module itself
+is built once, with baseline flags, and is the only one that knows OpenMP and BLAS.
+"""
+
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_ANY_CONTIGUOUS,
+    PyBUF_STRIDES,
+    PyBUF_WRITABLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport parallel
+from libc.math cimport sqrt
+from libc.string cimport memcpy, memset
+
+from fastnn._blas cimport (
+    gemm,
+    scipy_openblas_get_config,
+    scipy_openblas_get_corename,
+    scipy_openblas_set_num_threads,
+)
+from fastnn._leaf cimport *
+
+cdef extern from *:
+    """
+    #include <time.h>
+    #ifdef _OPENMP
+    #include <omp.h>
+    static int fastnn_has_openmp(void) { return 1; }
+    static int fastnn_openmp_limit(void) { return omp_get_max_threads(); }
+    static int fastnn_team(void) { return omp_get_num_threads(); }
+    static int fastnn_thread(void) { return omp_get_thread_num(); }
+    static void fastnn_barrier(void) {
+    #pragma omp barrier
+    }
+    #else
+    static int fastnn_has_openmp(void) { return 0; }
+    static int fastnn_openmp_limit(void) { return 1; }
+    static int fastnn_team(void) { return 1; }
+    static int fastnn_thread(void) { return 0; }
+    static void fastnn_barrier(void) {}
+    #endif
+    static double fastnn_now(void) {
+    #ifdef CLOCK_MONOTONIC
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec + 1e-9 * t.tv_nsec;
+    #else
+        struct timespec t;
+        timespec_get(&t, TIME_UTC);
+        return t.tv_sec + 1e-9 * t.tv_nsec;
+    #endif
+    }
+    """
+    bint fastnn_has_openmp() noexcept nogil
+    int fastnn_openmp_limit() noexcept nogil
+    int fastnn_team() noexcept nogil
+    int fastnn_thread() noexcept nogil
+    void fastnn_barrier() noexcept nogil
+    double fastnn_now() noexcept nogil
+
+cdef enum:
+    MAX_BUFFERS = 8
+    MAX_LEAVES = 4
+    MAX_DIMS = 4
+    MAX_SCALARS = 8
+
+
+# How a call divides: `count` units, of which a thread should have at least `grain`.
+cdef struct Split:
+    Py_ssize_t count
+    Py_ssize_t grain
+
+
+# What changes from batch to batch, shared by all calls of a run.
+cdef struct Context:
+    Py_ssize_t rows             # samples in this batch
+    double lr                   # learning rate of this step
+    long long step              # optimizer steps taken, this one included
+    unsigned long long seed     # of the noise
+    double weight_sum           # of the batch's sample weights
+    double loss                 # of the batch: the weighted mean
+    char* scratch               # a slab for each thread
+    Py_ssize_t scratch_size     # bytes of one slab
+    void* error                 # an exception that ends the run, or NULL
+    long long stop_at           # the barrier at which every thread leaves the run
+    double last_look            # when signals were last looked at
+
+
+cdef struct Call:
+    int op
+    int itemsize                # 4 for float32, 8 for float64
+    void* leaf[MAX_LEAVES]
+    char* buf[MAX_BUFFERS]
+    Py_ssize_t dim[MAX_DIMS]
+    double scalar[MAX_SCALARS]
+
+
+ctypedef Split (*split_fn)(const Call* c, const Context* ctx) noexcept nogil
+
+# Runs units begin..end; end is at most the split's count. `thread` picks the scratch slab.
+ctypedef void (*run_fn)(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil
+
+
+cdef void interrupt(Context* ctx, object error) noexcept:
+    # Ends the run at the next barrier; the first error is the one raised.
+    if ctx.error == NULL:
+        Py_INCREF(error)
+        ctx.error = <void*>error
+
+
+include "engine/ops.pxi"
+include "engine/drive.pxi"
+include "engine/calls.pxi"
+include "engine/program.pxi"

@@ -1,0 +1,93 @@
+"""How many threads fastnn uses.
+
+The default is what the process may use: ``FASTNN_NUM_THREADS``, else ``OMP_NUM_THREADS``, else
+the CPUs of the affinity mask within the control group's quota. A limit that threadpoolctl or
+joblib sets later holds as well. After a ``fork`` the child stays on one thread, because the
+OpenMP runtime hangs there when the parent had threads.
+"""
+
+import math
+import os
+from pathlib import Path
+
+from fastnn import _engine
+
+_CGROUP_FILES = ("/sys/fs/cgroup/cpu.max",)
+
+
+def _cgroup_cpus() -> int | None:
+    """The CPUs that the control group's quota is worth, rounded up; None without a quota."""
+    for name in _CGROUP_FILES:
+        try:
+            quota, period = Path(name).read_text().split()[:2]
+            return max(1, math.ceil(int(quota) / int(period)))
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return None
+
+
+def _available_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        cpus = len(os.sched_getaffinity(0))
+    else:
+        cpus = os.cpu_count() or 1
+    return min(cpus, _cgroup_cpus() or cpus)
+
+
+def _default() -> int:
+    if not _engine.has_openmp():
+        return 1
+    for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
+        # OMP_NUM_THREADS may be a list, a number for each level of nesting.
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if not text:
+            continue
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+        if name == "FASTNN_NUM_THREADS":
+            raise ImportError(f"{name}: expected a positive whole number, got {text!r}")
+    return _available_cpus()
+
+
+def set_num_threads(n: int) -> None:
+    """Set the number of threads that kernels and training may use.
+
+    Results do not depend on it: the same seed gives the same bits on any number of threads.
+
+    Parameters
+    ----------
+    n : int
+        At least 1. More than the machine has CPUs is allowed and seldom wise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not a whole number, or is below 1.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> before = fastnn.get_num_threads()
+    >>> fastnn.set_num_threads(1)
+    >>> fastnn.get_num_threads()
+    1
+    >>> fastnn.set_num_threads(before)
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"n: expected a whole number, got {type(n).__name__}")
+    n = n.__index__()
+    if not 1 <= n <= 1024:
+        raise ValueError(f"n: expected 1 to 1024 threads, got {n}")
+    _engine.set_threads(n if _engine.has_openmp() else 1)
+
+
+def get_num_threads() -> int:
+    """The number of threads that the next call may use: the one set, or less where a limit of
+    threadpoolctl or joblib is in force, or 1 in the child of a fork."""
+    return _engine.get_threads()
+
+
+_engine.use_one_blas_thread()
+_engine.set_threads(_default())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_engine.after_fork_in_child)

@@ -1,0 +1,236 @@
+# From Python arrays to calls, and single calls at once: what fastnn.functional runs.
+
+cdef int MAX_LEASES = MAX_BUFFERS
+
+
+# The buffers that one immediate call holds.
+cdef struct Lease:
+    Py_buffer view[MAX_BUFFERS]
+    int count
+
+
+cdef char* borrow(Lease* lease, object array, bint writable) except? NULL:
+    # The memory of a contiguous array, until `give_back`. None gives NULL.
+    cdef Py_buffer* view
+    if array is None:
+        return NULL
+    view = &lease.view[lease.count]
+    PyObject_GetBuffer(
+        array, view, (PyBUF_ANY_CONTIGUOUS | PyBUF_WRITABLE) if writable else PyBUF_ANY_CONTIGUOUS)
+    lease.count += 1
+    return <char*>view.buf
+
+
+cdef void give_back(Lease* lease) noexcept:
+    cdef int i
+    for i in range(lease.count):
+        PyBuffer_Release(&lease.view[i])
+
+
+cdef int set_leaves(Call* call, tuple leaves) except -1:
+    cdef tuple names = LEAF_NAMES[call.op]
+    cdef Py_ssize_t i
+    for i in range(len(leaves)):
+        if leaves[i] is not None:
+            # Refuses a capsule of any other signature.
+            call.leaf[i] = PyCapsule_GetPointer(leaves[i], names[i])
+    return 0
+
+
+cdef int set_scalars(Call* call, tuple scalars) except -1:
+    cdef Py_ssize_t i
+    if len(scalars) > MAX_SCALARS:
+        raise ValueError(f"scalars: expected at most {<int>MAX_SCALARS}, got {len(scalars)}")
+    for i in range(len(scalars)):
+        call.scalar[i] = scalars[i]
+    return 0
+
+
+cdef inline void clear(Call* call, int op) noexcept:
+    memset(call, 0, sizeof(Call))
+    call.op = op
+
+
+cdef int pointwise(int op, leaf, tuple arrays, tuple params) except -1:
+    # map and grad: the last array is written.
+    cdef Call call
+    cdef Context ctx
+    cdef Lease lease
+    cdef Py_ssize_t i, last = len(arrays) - 1
+    lease.count = 0
+    clear(&call, op)
+    try:
+        set_leaves(&call, (leaf,))
+        set_scalars(&call, params)
+        for i in range(last + 1):
+            call.buf[i] = borrow(&lease, arrays[i], i == last)
+        call.itemsize = <int>lease.view[last].itemsize
+        call.dim[0] = lease.view[last].len // call.itemsize
+        ctx.rows = 1
+        return run_once(&call, 0, 1, &ctx)
+    finally:
+        give_back(&lease)
+
+
+def run_map(leaf, x, y, tuple params):
+    """y = f(x) over contiguous arrays of one size; y may be x."""
+    pointwise(OP_MAP, leaf, (x, y), params)
+
+
+def run_grad(leaf, grad, saved, dx, tuple params):
+    """dx = grad * f'(saved) over contiguous arrays of one size."""
+    pointwise(OP_GRAD, leaf, (grad, saved, dx), params)
+
+
+cdef int rowwise(int op, leaf, tuple arrays, Py_ssize_t rows, Py_ssize_t cols) except -1:
+    cdef Call call
+    cdef Context ctx
+    cdef Lease lease
+    cdef Py_ssize_t i, last = len(arrays) - 1
+    lease.count = 0
+    clear(&call, op)
+    try:
+        set_leaves(&call, (leaf,))
+        for i in range(last + 1):
+            call.buf[i] = borrow(&lease, arrays[i], i == last)
+        call.itemsize = <int>lease.view[last].itemsize
+        call.dim[0] = 1
+        call.dim[1] = cols
+        ctx.rows = rows
+        return run_once(&call, 0, 1, &ctx)
+    finally:
+        give_back(&lease)
+
+
+def run_rows(leaf, x, y, Py_ssize_t rows, Py_ssize_t cols):
+    """y = f(x), a row at a time."""
+    rowwise(OP_ROWS, leaf, (x, y), rows, cols)
+
+
+def run_rows_grad(leaf, grad, y, dx, Py_ssize_t rows, Py_ssize_t cols):
+    """dx = f'(grad, y), a row at a time."""
+    rowwise(OP_ROWS_GRAD, leaf, (grad, y, dx), rows, cols)
+
+
+def run_bias_map(bias_leaf, map_leaf, x, bias, y, Py_ssize_t rows, Py_ssize_t cols, tuple params):
+    """y = f(x + bias); y may be x."""
+    cdef Call call
+    cdef Context ctx
+    cdef Lease lease
+    lease.count = 0
+    clear(&call, OP_BIAS_MAP)
+    try:
+        set_leaves(&call, (bias_leaf, map_leaf))
+        set_scalars(&call, params)
+        call.buf[0] = borrow(&lease, x, False)
+        call.buf[1] = borrow(&lease, bias, False)
+        call.buf[2] = call.buf[3] = borrow(&lease, y, True)
+        call.itemsize = <int>lease.view[0].itemsize
+        call.dim[0] = cols
+        ctx.rows = rows
+        run_once(&call, 0, 1, &ctx)
+    finally:
+        give_back(&lease)
+
+
+def run_bias_grad(
+    grad_leaf, column_sum_leaf, grad, saved, dx, dbias,
+    Py_ssize_t rows, Py_ssize_t cols, tuple params,
+):
+    """dx = grad * f'(saved), dbias = the column sums of dx."""
+    cdef Call calls[2]
+    cdef Context ctx
+    cdef Lease lease
+    lease.count = 0
+    clear(&calls[0], OP_GRAD)
+    clear(&calls[1], OP_BIAS_BACKWARD)
+    try:
+        set_leaves(&calls[0], (grad_leaf,))
+        set_scalars(&calls[0], params)
+        set_leaves(&calls[1], (column_sum_leaf,))
+        calls[0].buf[0] = borrow(&lease, grad, False)
+        calls[0].buf[1] = borrow(&lease, saved, False)
+        calls[0].buf[2] = calls[1].buf[1] = borrow(&lease, dx, True)
+        calls[1].buf[GRADIENT] = borrow(&lease, dbias, True)
+        calls[0].itemsize = calls[1].itemsize = <int>lease.view[0].itemsize
+        calls[0].dim[0] = calls[1].dim[1] = cols
+        ctx.rows = rows
+        run_once(calls, 0, 2, &ctx)
+    finally:
+        give_back(&lease)
+
+
+def run_loss(
+    leaf, pred, target, weight, grad, Py_ssize_t rows, Py_ssize_t cols, tuple params
+):
+    """The weighted mean of the rows' losses; writes its gradient where grad is not None."""
+    cdef Call calls[3]
+    cdef Context ctx
+    cdef Lease lease
+    cdef double small[64]
+    cdef double* partial = small
+    cdef Py_ssize_t units
+    cdef int i
+    lease.count = 0
+    clear(&calls[0], OP_WEIGHT_SUM)
+    clear(&calls[1], OP_LOSS)
+    ctx.rows = rows
+    try:
+        set_leaves(&calls[1], (leaf,))
+        set_scalars(&calls[1], params)
+        calls[1].buf[0] = borrow(&lease, pred, False)
+        calls[1].itemsize = <int>lease.view[0].itemsize
+        calls[1].buf[1] = borrow(&lease, target, False)
+        calls[1].dim[0] = cols
+        calls[1].dim[1] = lease.view[1].len // rows if rows else 0
+        calls[0].buf[0] = calls[1].buf[2] = borrow(&lease, weight, False)
+        calls[0].itemsize = calls[1].itemsize
+        calls[1].buf[3] = borrow(&lease, grad, True)
+        units = loss_split(&calls[1], &ctx).count
+        if units > 64:
+            partial = <double*>PyMem_Malloc(units * sizeof(double))
+            if partial == NULL:
+                raise MemoryError()
+        calls[1].buf[4] = <char*>partial
+        calls[2] = calls[1]
+        calls[2].op = OP_LOSS_MEAN
+        run_once(calls, 0, 3, &ctx)
+        return ctx.loss
+    finally:
+        give_back(&lease)
+        if partial != small:
+            PyMem_Free(partial)
+
+
+def run_update(
+    prepare, update, param, grad, state1, state2, tuple config, double lr, double step
+):
+    """One step of an optimizer over arrays of one size, in place."""
+    cdef Call calls[2]
+    cdef Context ctx
+    cdef Lease lease
+    cdef double settings[MAX_SCALARS]
+    cdef double hyper[16]
+    cdef Py_ssize_t i
+    lease.count = 0
+    clear(&calls[0], OP_PREPARE)
+    clear(&calls[1], OP_UPDATE)
+    try:
+        set_leaves(&calls[0], (prepare,))
+        set_leaves(&calls[1], (None, None, update))
+        for i in range(len(config)):
+            settings[i] = config[i]
+        calls[0].buf[0] = <char*>settings
+        calls[0].buf[HYPER] = calls[1].buf[HYPER] = <char*>hyper
+        calls[1].buf[GRADIENT] = borrow(&lease, grad, False)
+        calls[1].buf[PARAM] = borrow(&lease, param, True)
+        calls[1].buf[STATE1] = borrow(&lease, state1, True)
+        calls[1].buf[STATE2] = borrow(&lease, state2, True)
+        calls[1].itemsize = <int>lease.view[0].itemsize
+        calls[1].dim[0] = lease.view[0].len // calls[1].itemsize
+        ctx.rows = 1
+        ctx.lr = lr
+        ctx.step = <long long>step
+        run_once(calls, 0, 2, &ctx)
+    finally:
+        give_back(&lease)

@@ -1,0 +1,500 @@
+# The operations: how each divides, and how a range of its units runs.
+#
+# An operation is a pair of functions over a Call. Its comment gives the call's fields:
+# buffers [0], [1], ... with direction and shape ("R" is the rows of the batch), leaves,
+# dims and scalars. The names match the enum, the tables in calls.pxi and Python's `OPS`.
+
+cdef enum:
+    # The fields of every call that ends in an optimizer update.
+    GRADIENT = 2        # buffers
+    PARAM = 3
+    STATE1 = 4
+    STATE2 = 5
+    HYPER = 6
+    UPDATE = 2          # leaves
+    REGULARIZE = 3
+    L1 = 0              # scalars
+    L2 = 1
+    LIMIT = 2
+
+cdef enum:
+    # Partitions of a matrix product fall on multiples of this many rows or columns: a multiple
+    # of every micro-kernel's width, so that a cut makes no ragged edge that wasn't there.
+    TILE = 16
+    # Elements of a pointwise unit, and how many a thread should have before it pays to fork.
+    BLOCK = 2048
+    FORK = 32768
+
+# Multiplications below which OpenBLAS takes another kernel, with other rounding, than above. No
+# slab of a divided product may fall below it, or bits would depend on the division.
+cdef double SMALL_PRODUCT = 1.05e6
+
+
+cdef inline Split split_blocks(Py_ssize_t n, Py_ssize_t block, Py_ssize_t fork) noexcept nogil:
+    # n elements in blocks; a thread should have `fork` of them.
+    cdef Split s
+    s.count = (n + block - 1) // block
+    s.grain = max(<Py_ssize_t>1, fork // block)
+    return s
+
+
+cdef inline Split split_tiles(Py_ssize_t d, double work) noexcept nogil:
+    # A product whose divided dimension is d, of `work` multiplications for each step along it.
+    cdef Split s
+    s.count = max(<Py_ssize_t>1, d // TILE)
+    s.grain = <Py_ssize_t>(SMALL_PRODUCT / (work * TILE)) + 1
+    return s
+
+
+cdef inline Py_ssize_t tile_end(Py_ssize_t unit, Py_ssize_t count, Py_ssize_t d) noexcept nogil:
+    # Where the range before `unit` ends. The last tile takes the remainder.
+    return d if unit == count else unit * TILE
+
+
+cdef inline Py_ssize_t row_block(Py_ssize_t cols) noexcept nogil:
+    return max(<Py_ssize_t>1, BLOCK // max(<Py_ssize_t>1, cols))
+
+
+cdef inline Split split_rows(Py_ssize_t rows, Py_ssize_t cols) noexcept nogil:
+    # A row costs its columns; rows stay whole.
+    cdef Py_ssize_t block = row_block(cols)
+    return split_blocks(rows, block, FORK // max(<Py_ssize_t>1, cols))
+
+
+cdef inline void finish_gradient(
+    const Call* c, char* grad, Py_ssize_t offset, Py_ssize_t n
+) noexcept nogil:
+    # What follows a block of n gradients, `offset` elements into the parameter: penalties and
+    # clipping by value, then the update. Either may be absent.
+    cdef Py_ssize_t skip = offset * c.itemsize
+    if c.leaf[REGULARIZE] != NULL:
+        (<regularize_leaf>c.leaf[REGULARIZE])(
+            c.buf[PARAM] + skip, grad, n, c.scalar[L1], c.scalar[L2], c.scalar[LIMIT])
+    if c.leaf[UPDATE] != NULL:
+        (<update_leaf>c.leaf[UPDATE])(
+            c.buf[PARAM] + skip, grad,
+            NULL if c.buf[STATE1] == NULL else c.buf[STATE1] + skip,
+            NULL if c.buf[STATE2] == NULL else c.buf[STATE2] + skip,
+            n, <const double*>c.buf[HYPER])
+
+
+# -- map: y = f(x) ---------------------------------------------------------------------------
+# [0] x IN (R, width)  [1] y OUT (R, width)   leaf 0 map   dim 0 width   scalars: parameters
+
+cdef Split map_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_blocks(ctx.rows * c.dim[0], BLOCK, FORK)
+
+
+cdef void map_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t lo = begin * BLOCK, hi = min(ctx.rows * c.dim[0], end * BLOCK)
+    cdef Py_ssize_t skip = lo * c.itemsize
+    (<map_leaf>c.leaf[0])(c.buf[0] + skip, c.buf[1] + skip, hi - lo, c.scalar)
+
+
+# -- grad: dx = grad * f'(saved) -------------------------------------------------------------
+# [0] grad IN (R, width)  [1] saved IN (R, width)  [2] dx OUT (R, width)
+# leaf 0 grad   dim 0 width   scalars: parameters
+
+cdef void grad_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t lo = begin * BLOCK, hi = min(ctx.rows * c.dim[0], end * BLOCK)
+    cdef Py_ssize_t skip = lo * c.itemsize
+    (<grad_leaf>c.leaf[0])(
+        c.buf[0] + skip, c.buf[1] + skip, c.buf[2] + skip, hi - lo, c.scalar)
+
+
+# -- rows: y = f(row of x); rows_grad: dx = f'(grad, y) ---------------------------------------
+# [0] x IN  [1] y OUT, or  [0] grad IN  [1] y IN  [2] dx OUT, all (R * dim 0, dim 1)
+# leaf 0 rows or rows_grad
+
+cdef Split rows_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_rows(ctx.rows * c.dim[0], c.dim[1])
+
+
+cdef void rows_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t block = row_block(c.dim[1])
+    cdef Py_ssize_t lo = begin * block, hi = min(ctx.rows * c.dim[0], end * block)
+    cdef Py_ssize_t skip = lo * c.dim[1] * c.itemsize
+    (<rows_leaf>c.leaf[0])(c.buf[0] + skip, c.buf[1] + skip, hi - lo, c.dim[1])
+
+
+cdef void rows_grad_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t block = row_block(c.dim[1])
+    cdef Py_ssize_t lo = begin * block, hi = min(ctx.rows * c.dim[0], end * block)
+    cdef Py_ssize_t skip = lo * c.dim[1] * c.itemsize
+    (<rows_grad_leaf>c.leaf[0])(
+        c.buf[0] + skip, c.buf[1] + skip, c.buf[2] + skip, hi - lo, c.dim[1])
+
+
+# -- bias_map: y = f(x + bias), the sum kept in z --------------------------------------------
+# [0] x IN (R, n)  [1] bias IN (n)  [2] z OUT (R, n), may be x or y  [3] y OUT (R, n)
+# leaf 0 bias (NULL: none)  leaf 1 map (NULL: identity, y is z)   dim 0 n   scalars: parameters
+
+cdef Split bias_map_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_rows(ctx.rows, c.dim[0])
+
+
+cdef void bias_map_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t n = c.dim[0], block = row_block(n), unit, rows, skip
+    for unit in range(begin, end):
+        rows = min(block, ctx.rows - unit * block)
+        skip = unit * block * n * c.itemsize
+        if c.buf[2] != c.buf[0]:
+            memcpy(c.buf[2] + skip, c.buf[0] + skip, rows * n * c.itemsize)
+        bias_and_map(c, c.buf[1], c.buf[2] + skip, c.buf[3] + skip, rows, n, n)
+
+
+cdef inline void bias_and_map(
+    const Call* c, const char* bias, char* z, char* y,
+    Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld,
+) noexcept nogil:
+    # On a block of a matrix whose rows are ld elements long. Leaves 0 and 1 as in bias_map.
+    cdef Py_ssize_t r, stride = ld * c.itemsize
+    if c.leaf[0] != NULL:
+        (<bias_leaf>c.leaf[0])(z, bias, rows, cols, ld)
+    if c.leaf[1] == NULL:
+        return
+    if cols == ld:
+        (<map_leaf>c.leaf[1])(z, y, rows * cols, c.scalar)
+    else:
+        for r in range(rows):
+            (<map_leaf>c.leaf[1])(z + r * stride, y + r * stride, cols, c.scalar)
+
+
+# -- linear_forward: y = f(x W^T + b) --------------------------------------------------------
+# [0] x IN (R, k)  [1] b IN (n)  [2] z OUT (R, n)  [3] y OUT (R, n), may be z  [4] W IN (n, k)
+# leaf 0 bias (NULL: none)  leaf 1 map (NULL: identity)   dims k, n   scalars: parameters
+# Bias and activation follow on the slab just multiplied, while it is in cache.
+
+cdef Split linear_forward_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1]
+    if ctx.rows >= n:
+        return split_tiles(ctx.rows, <double>n * k)
+    return split_tiles(n, <double>ctx.rows * k)
+
+
+cdef void linear_forward_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, rows = ctx.rows
+    cdef Py_ssize_t count = linear_forward_split(c, ctx).count, lo = begin * TILE, hi
+    if rows >= n:
+        hi = tile_end(end, count, rows)
+        gemm(c.itemsize, False, True, hi - lo, n, k,
+             1, c.buf[0] + lo * k * size, k, c.buf[4], k, 0, c.buf[2] + lo * n * size, n)
+        bias_and_map(c, c.buf[1], c.buf[2] + lo * n * size, c.buf[3] + lo * n * size,
+                     hi - lo, n, n)
+    else:
+        hi = tile_end(end, count, n)
+        gemm(c.itemsize, False, True, rows, hi - lo, k,
+             1, c.buf[0], k, c.buf[4] + lo * k * size, k, 0, c.buf[2] + lo * size, n)
+        bias_and_map(c, c.buf[1] + lo * size, c.buf[2] + lo * size, c.buf[3] + lo * size,
+                     rows, hi - lo, n)
+
+
+# -- linear_backward_input: dx = (dy W) * f'(saved) ------------------------------------------
+# [0] dy IN (R, n)  [1] W IN (n, k)  [2] dx OUT (R, k)  [3] saved IN (R, k)
+# leaf 0 grad of the activation that made this layer's input (NULL: none)   dims k, n
+
+cdef Split linear_backward_input_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1]
+    if ctx.rows >= k:
+        return split_tiles(ctx.rows, <double>n * k)
+    return split_tiles(k, <double>ctx.rows * n)
+
+
+cdef void linear_backward_input_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, rows = ctx.rows
+    cdef Py_ssize_t count = linear_backward_input_split(c, ctx).count, lo = begin * TILE, hi
+    cdef Py_ssize_t r, skip
+    if rows >= k:
+        hi = tile_end(end, count, rows)
+        skip = lo * k * size
+        gemm(c.itemsize, False, False, hi - lo, k, n,
+             1, c.buf[0] + lo * n * size, n, c.buf[1], k, 0, c.buf[2] + skip, k)
+        if c.leaf[0] != NULL:
+            (<grad_leaf>c.leaf[0])(c.buf[2] + skip, c.buf[3] + skip, c.buf[2] + skip,
+                                   (hi - lo) * k, c.scalar)
+    else:
+        hi = tile_end(end, count, k)
+        gemm(c.itemsize, False, False, rows, hi - lo, n,
+             1, c.buf[0], n, c.buf[1] + lo * size, k, 0, c.buf[2] + lo * size, k)
+        if c.leaf[0] != NULL:
+            for r in range(rows):
+                skip = (r * k + lo) * size
+                (<grad_leaf>c.leaf[0])(c.buf[2] + skip, c.buf[3] + skip, c.buf[2] + skip,
+                                       hi - lo, c.scalar)
+
+
+# -- linear_backward_weight: dW = dy^T x, then penalties and update --------------------------
+# [0] x IN (R, k)  [1] dy IN (R, n)  [2] dW OUT (n, k), NULL: a slab of scratch at a time
+# [3] W INOUT (n, k)  [4] [5] states INOUT (n, k)  [6] hyper IN
+# leaf 2 update (NULL: none)  leaf 3 regularize (NULL: none)   dims k, n, rows of a slab
+# scalars l1, l2, limit
+# The gradient of a slab is used while it is in cache; with scratch it never goes to memory.
+
+cdef Split linear_backward_weight_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Split s
+    s.count = (c.dim[1] + c.dim[2] - 1) // c.dim[2]
+    s.grain = <Py_ssize_t>(FORK * 8.0 / (<double>c.dim[2] * c.dim[0] * ctx.rows)) + 1
+    return s
+
+
+cdef void linear_backward_weight_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], slab = c.dim[2], size = c.itemsize
+    cdef Py_ssize_t unit, lo, rows
+    cdef char* grad
+    for unit in range(begin, end):
+        lo = unit * slab
+        rows = min(slab, n - lo)
+        if c.buf[GRADIENT] != NULL:
+            grad = c.buf[GRADIENT] + lo * k * size
+        else:
+            grad = ctx.scratch + thread * ctx.scratch_size
+        gemm(c.itemsize, True, False, rows, k, ctx.rows,
+             1, c.buf[1] + lo * size, n, c.buf[0], k, 0, grad, k)
+        finish_gradient(c, grad, lo * k, rows * k)
+
+
+# -- linear_descend: W -= lr dy^T x, plain gradient descent in the product itself ------------
+# [0] x IN (R, k)  [1] dy IN (R, n)  [3] W INOUT (n, k)   dims k, n
+
+cdef Split linear_descend_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_tiles(c.dim[1], <double>ctx.rows * c.dim[0])
+
+
+cdef void linear_descend_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, lo = begin * TILE
+    cdef Py_ssize_t hi = tile_end(end, linear_descend_split(c, ctx).count, n)
+    gemm(c.itemsize, True, False, hi - lo, k, ctx.rows,
+         -ctx.lr, c.buf[1] + lo * size, n, c.buf[0], k, 1, c.buf[PARAM] + lo * k * size, k)
+
+
+# -- bias_backward: db = column sums of dy, then penalties and update -------------------------
+# [1] dy IN (R, n)  [2] db OUT (n)  [3] b INOUT (n)  [4] [5] states INOUT (n)  [6] hyper IN
+# leaf 0 column_sum  leaf 2 update (NULL: none)  leaf 3 regularize (NULL: none)
+# dim 1 n   scalars l1, l2, limit
+
+cdef Split bias_backward_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Split s
+    s.count = max(<Py_ssize_t>1, c.dim[1] // TILE)
+    s.grain = FORK // (TILE * max(<Py_ssize_t>1, ctx.rows)) + 1
+    return s
+
+
+cdef void bias_backward_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t n = c.dim[1], size = c.itemsize, lo = begin * TILE
+    cdef Py_ssize_t hi = tile_end(end, bias_backward_split(c, ctx).count, n)
+    cdef char* grad = c.buf[GRADIENT] + lo * size
+    (<column_sum_leaf>c.leaf[0])(c.buf[1] + lo * size, grad, ctx.rows, hi - lo, n)
+    finish_gradient(c, grad, lo, hi - lo)
+
+
+# -- weight_sum: the sum of the batch's sample weights ----------------------------------------
+# [0] weight IN (R), NULL for ones
+
+cdef Split serial_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Split s
+    s.count = 1
+    s.grain = 1
+    return s
+
+
+cdef void weight_sum_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t r
+    cdef double total = 0
+    if c.buf[0] == NULL:
+        total = ctx.rows
+    elif c.itemsize == 4:
+        for r in range(ctx.rows):
+            total += (<const float*>c.buf[0])[r]
+    else:
+        for r in range(ctx.rows):
+            total += (<const double*>c.buf[0])[r]
+    ctx.weight_sum = total
+
+
+# -- loss: sums of weighted losses by blocks of rows, and the gradient of their mean ----------
+# [0] pred IN (R, cols)  [1] target IN (R) or (R, cols)  [2] weight IN (R) or NULL
+# [3] grad OUT (R, cols) or NULL  [4] partial OUT double (units)
+# leaf 0 loss   dim 0 cols   scalars: parameters
+
+cdef Split loss_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_rows(ctx.rows, c.dim[0])
+
+
+cdef void loss_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t cols = c.dim[0], block = row_block(cols), unit, lo, skip, rows
+    cdef Py_ssize_t target_stride = c.dim[1]     # bytes of a row of targets
+    cdef double scale = 0 if ctx.weight_sum == 0 else 1 / ctx.weight_sum
+    for unit in range(begin, end):
+        lo = unit * block
+        rows = min(block, ctx.rows - lo)
+        skip = lo * cols * c.itemsize
+        (<double*>c.buf[4])[unit] = (<loss_leaf>c.leaf[0])(
+            c.buf[0] + skip, c.buf[1] + lo * target_stride,
+            NULL if c.buf[2] == NULL else c.buf[2] + lo * c.itemsize,
+            NULL if c.buf[3] == NULL else c.buf[3] + skip,
+            rows, cols, scale, c.scalar)
+
+
+# -- loss_mean: the batch's loss from the sums of its blocks, added in order -------------------
+# fields as loss
+
+cdef void loss_mean_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t unit
+    cdef double total = 0
+    for unit in range(loss_split(c, ctx).count):
+        total += (<double*>c.buf[4])[unit]
+    ctx.loss = 0 if ctx.weight_sum == 0 else total / ctx.weight_sum
+
+
+# -- prepare: what an optimizer's updates need in this step ------------------------------------
+# [0] config IN double  [6] hyper OUT double (16)   leaf 0 prepare
+
+cdef void prepare_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    (<prepare_leaf>c.leaf[0])(
+        <const double*>c.buf[0], ctx.lr, <double>ctx.step, <double*>c.buf[HYPER])
+
+
+# -- update: an optimizer's step over a flat buffer, the gradient scaled first -----------------
+# [0] factor IN double (1), NULL for 1  [2] grad IN (n), INOUT where a factor is given
+# [3] param INOUT (n)  [4] [5] states INOUT (n)  [6] hyper IN
+# leaf 0 scale (NULL: none)  leaf 2 update  leaf 3 regularize (NULL: none)
+# dim 0 n   scalars l1, l2, limit
+
+cdef Split update_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_blocks(c.dim[0], BLOCK, FORK)
+
+
+cdef void update_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t lo = begin * BLOCK, hi = min(c.dim[0], end * BLOCK), block = hi - lo, i, n
+    if c.leaf[0] != NULL or c.leaf[REGULARIZE] != NULL:
+        block = BLOCK           # several passes over the gradient: while it is in cache
+    i = lo
+    while i < hi:
+        n = min(block, hi - i)
+        if c.leaf[0] != NULL:
+            (<scale_leaf>c.leaf[0])(
+                c.buf[GRADIENT] + i * c.itemsize, c.buf[GRADIENT] + i * c.itemsize,
+                n, (<const double*>c.buf[0])[0])
+        finish_gradient(c, c.buf[GRADIENT] + i * c.itemsize, i, n)
+        i += n
+
+
+# -- squares: sums of squares of a flat buffer, by blocks --------------------------------------
+# [2] grad IN (n)  [4] partial OUT double (units)   leaf 0 sum_squares   dim 0 n
+
+cdef void squares_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t unit, lo
+    for unit in range(begin, end):
+        lo = unit * BLOCK
+        (<double*>c.buf[4])[unit] = (<sum_squares_leaf>c.leaf[0])(
+            c.buf[GRADIENT] + lo * c.itemsize, min(<Py_ssize_t>BLOCK, c.dim[0] - lo))
+
+
+# -- clip_factor: what brings a gradient's norm down to the allowed one ------------------------
+# [0] factor OUT double (2): factor, norm  [4] partial IN double (units)  dim 0 n
+# scalar 0 the largest norm. PyTorch's clip_grad_norm_: min(1, max_norm / (norm + 1e-6)).
+
+cdef void clip_factor_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t unit
+    cdef double total = 0, factor
+    for unit in range(update_split(c, ctx).count):
+        total += (<double*>c.buf[4])[unit]
+    factor = c.scalar[0] / (sqrt(total) + 1e-6)
+    (<double*>c.buf[0])[0] = 1 if factor > 1 else factor    # NaN stays NaN
+    (<double*>c.buf[0])[1] = sqrt(total)
+
+
+# -- dropout: noise by position, so that any division gives the same ---------------------------
+# [0] x IN (R, width)  [1] y OUT (R, width)   leaf 0 dropout   dims width, layer's number
+# scalar 0 the probability of a zero
+
+cdef inline unsigned long long mix(unsigned long long x) noexcept nogil:
+    # The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL
+    return x ^ (x >> 31)
+
+
+cdef void dropout_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t lo = begin * BLOCK, hi = min(ctx.rows * c.dim[0], end * BLOCK)
+    cdef Py_ssize_t skip = lo * c.itemsize
+    cdef unsigned long long key = mix(
+        mix(mix(ctx.seed + 0x9E3779B97F4A7C15ULL) + <unsigned long long>c.dim[1])
+        + <unsigned long long>ctx.step)
+    (<dropout_leaf>c.leaf[0])(
+        c.buf[0] + skip, c.buf[1] + skip, hi - lo, lo, key, c.scalar[0])
+
+
+# -- python: a layer of the user's own, on the calling thread, with the GIL --------------------
+# leaf 0 a Python callable, called with the rows of the batch
+
+cdef void python_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    with gil:
+        try:
+            (<object>c.leaf[0])(ctx.rows)
+        except BaseException as error:
+            interrupt(ctx, error)
+
+
+# -- gather: the rows of a batch out of a data set ---------------------------------------------
+# [0] source IN (any, cols), NULL: nothing to do  [1] index IN int64 (R), NULL for 0, 1, 2, ...
+# [2] y OUT (R, cols)   leaf 0 gather   dims cols, bytes from row to row   scalar 0 scale
+
+cdef Split gather_split(const Call* c, const Context* ctx) noexcept nogil:
+    if c.buf[0] == NULL:
+        return split_blocks(0, 1, 1)
+    return split_rows(ctx.rows, c.dim[0])
+
+
+cdef void gather_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t block = row_block(c.dim[0])
+    cdef Py_ssize_t lo = begin * block, hi = min(ctx.rows, end * block)
+    cdef const long long* index = NULL
+    cdef const char* source = c.buf[0]
+    if c.buf[1] != NULL:
+        index = <const long long*>c.buf[1] + lo
+    else:
+        source += lo * c.dim[1]
+    (<gather_leaf>c.leaf[0])(
+        source, index, c.buf[2] + lo * c.dim[0] * c.itemsize,
+        hi - lo, c.dim[0], c.dim[1], c.scalar[0])
