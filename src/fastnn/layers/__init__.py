@@ -1,0 +1,23 @@
+"""Layers. Each lowers itself to kernel calls; none computes."""
+
+from fastnn.layers.activations import ACTIVATION_LAYERS, Activation, LogSoftmax, Softmax
+from fastnn.layers.base import Layer
+from fastnn.layers.dropout import Dropout
+from fastnn.layers.linear import Linear
+from fastnn.layers.sequential import Sequential
+from fastnn.layers.shape import Flatten
+
+globals().update({cls.__name__: cls for cls in ACTIVATION_LAYERS.values()})
+
+__all__ = [
+    "ACTIVATION_LAYERS",
+    "Activation",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "Linear",
+    "LogSoftmax",
+    "Sequential",
+    "Softmax",
+]
+__all__ += [cls.__name__ for cls in ACTIVATION_LAYERS.values()]

@@ -1,0 +1,157 @@
+"""Activation layers: one class for each row of the registry, and the row-wise two."""
+
+import math
+
+from fastnn.graph import Call, Epilogue, Graph, Node
+from fastnn.layers.base import Layer
+from fastnn.registry import ACTIVATIONS
+
+
+def activation_params(name: str, **given: float) -> tuple:
+    """The parameters of an activation in the order in which its kernels read them."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    params = ACTIVATIONS[name].params
+    if unknown := [k for k in given if k not in params]:
+        expected = ", ".join(params) or "no parameters"
+        raise TypeError(f"{name}: expected {expected}, got {', '.join(unknown)}")
+    for key, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{key}: expected a number, got {value!r}")
+        if not math.isfinite(value):
+            raise ValueError(f"{key}: expected a finite number, got {value}")
+    return tuple(float(given.get(key, default)) for key, default in params.items())
+
+
+class PointwiseNode(Node):
+    """``y = f(x)`` by element."""
+
+    def __init__(self, x, name: str, params: tuple):
+        super().__init__(x)
+        self.name, self.params = name, params
+        self.saves = ACTIVATIONS[name].saves
+
+    def epilogue(self, graph: Graph) -> Epilogue | None:
+        if not graph.differentiable:
+            return None
+        saved = self.x.data if self.saves == "x" else self.y.data
+        return Epilogue(graph.leaf(f"{self.name}.backward"), saved, self.params)
+
+    def forward(self, graph):
+        leaf = graph.leaf(f"{self.name}.forward")
+        return [Call("map", (leaf,), (self.x.data, self.y.data), (self.y.width,), self.params)]
+
+    def backward(self, graph):
+        if self.x.grad is None:
+            return []
+        return [self.epilogue(graph).call(self.y.grad, self.x.grad, self.y.width)]
+
+
+class RowwiseNode(Node):
+    """``y = f(x)`` by row, the last axis: softmax and its logarithm."""
+
+    def __init__(self, x, name: str):
+        super().__init__(x)
+        self.name = name
+
+    def _dims(self):
+        cols = self.y.shape[-1]
+        return (self.y.width // cols, cols)
+
+    def forward(self, graph):
+        leaf = graph.leaf(f"{self.name}.forward")
+        return [Call("rows", (leaf,), (self.x.data, self.y.data), self._dims())]
+
+    def backward(self, graph):
+        if self.x.grad is None:
+            return []
+        leaf = graph.leaf(f"{self.name}.backward")
+        return [
+            Call("rows_grad", (leaf,), (self.y.grad, self.y.data, self.x.grad), self._dims())
+        ]
+
+
+class Activation(Layer):
+    """A pointwise activation as a layer of its own; after a `Linear` it is fused into it.
+
+    Its subclasses are made from the registry: `ReLU`, `Sigmoid`, `GELU`, ... Parameters are
+    those of the function in `fastnn.functional`.
+    """
+
+    name: str  # of the registry's row
+
+    def __init__(self, **params):
+        self._params = activation_params(self.name, **params)
+
+    def lower(self, graph, x):
+        return graph.add(PointwiseNode(x, self.name, self._params), x.shape)
+
+    def config(self):
+        return dict(zip(ACTIVATIONS[self.name].params, self._params, strict=True))
+
+    def __repr__(self):
+        params = ", ".join(f"{k}={v:g}" for k, v in self.config().items())
+        return f"{type(self).__name__}({params})"
+
+
+class _Rowwise(Layer):
+    name: str
+
+    def output_shape(self, shape):
+        if not shape:
+            raise ValueError(f"{type(self).__name__}: expected samples of at least 1 axis, got ()")
+        return shape
+
+    def lower(self, graph, x):
+        return graph.add(RowwiseNode(x, self.name), self.output_shape(x.shape))
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class Softmax(_Rowwise):
+    """Softmax over the last axis: ``y_i = exp(x_i) / sum_j exp(x_j)``.
+
+    `CrossEntropyLoss` takes logits and includes it: a net that is trained with that loss ends
+    without a `Softmax`.
+    """
+
+    name = "softmax"
+
+
+class LogSoftmax(_Rowwise):
+    """The logarithm of softmax over the last axis: ``y_i = x_i - log(sum_j exp(x_j))``."""
+
+    name = "log_softmax"
+
+
+# PyTorch's class names, where they aren't the registry's name in camel case.
+_CLASS_NAMES = {
+    "relu": "ReLU",
+    "leaky_relu": "LeakyReLU",
+    "relu6": "ReLU6",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELUTanh",
+    "silu": "SiLU",
+}
+
+
+def _class_name(name: str) -> str:
+    return _CLASS_NAMES.get(name) or "".join(part.capitalize() for part in name.split("_"))
+
+
+ACTIVATION_LAYERS: dict[str, type[Activation]] = {}
+for _row in ACTIVATIONS.values():
+    _class = type(
+        _class_name(_row.name),
+        (Activation,),
+        {
+            "name": _row.name,
+            "__module__": __name__,
+            "__doc__": f"The layer of `fastnn.functional.{_row.name}`: ``{_row.formula}``.",
+        },
+    )
+    ACTIVATION_LAYERS[_row.name] = _class
+    globals()[_class.__name__] = _class

@@ -1,0 +1,210 @@
+"""What every layer is, and how one runs by itself."""
+
+from functools import cached_property
+
+import numpy as np
+
+from fastnn.graph import Call, Graph, Node, Value
+from fastnn.parameter import Parameter
+from fastnn.passes import LayerPass
+
+
+class Layer:
+    """A function with parameters, from a batch to a batch.
+
+    fastnn's own layers override `lower`: they add nodes to a graph, and `forward`, `backward`,
+    training and prediction all run the calls of those nodes. A layer of your own may instead
+    override ``forward(x, *, training=False)`` and ``backward(dy)`` with plain NumPy, and
+    `output_shape` where that differs from the input's; it then takes its turn in the same
+    program.
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> class Square(fastnn.Layer):
+    ...     def forward(self, x, *, training=False):
+    ...         self.x = x.copy()
+    ...         return x * x
+    ...     def backward(self, dy):
+    ...         return 2 * self.x * dy
+    >>> model = fastnn.Sequential(fastnn.Linear(3, 4), Square(), fastnn.Linear(4, 2))
+    >>> model.forward(np.ones((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    _last = None  # the pass of the last forward
+
+    @cached_property
+    def _passes(self) -> dict:
+        return {}
+
+    # -- what a layer overrides -----------------------------------------------------------
+
+    def output_shape(self, shape: tuple) -> tuple:
+        """The shape of one output sample, given that of one input sample; raises ValueError
+        where the layer can't take such input."""
+        return tuple(shape)
+
+    def lower(self, graph: Graph, x: Value) -> Value:
+        """Add the layer's nodes to the graph; returns its output."""
+        return graph.add(PythonNode(x, self), self.output_shape(x.shape))
+
+    def config(self) -> dict:
+        """The constructor's arguments, in JSON's types, for model files."""
+        return {}
+
+    def children(self) -> dict[str, "Layer"]:
+        """Layers inside this one, by the names that `state_dict` gives them."""
+        return {}
+
+    # -- parameters -----------------------------------------------------------------------
+
+    def named_parameters(self, prefix: str = "") -> dict[str, Parameter]:
+        """The layer's parameters and its children's, by PyTorch's keys (``0.weight``)."""
+        found = {
+            prefix + name: value for name, value in vars(self).items()
+            if isinstance(value, Parameter)
+        }  # fmt: skip
+        for name, child in self.children().items():
+            found |= child.named_parameters(f"{prefix}{name}.")
+        return found
+
+    def parameters(self) -> list[Parameter]:
+        """The layer's parameters, its children's included, in order."""
+        return list(self.named_parameters().values())
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype that the layer computes in; float32 where nothing says otherwise."""
+        return next((p.dtype for p in self.parameters()), np.dtype(np.float32))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters, by PyTorch's keys and in PyTorch's shapes."""
+        return {name: p.data.copy() for name, p in self.named_parameters().items()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Set all parameters.
+
+        Raises
+        ------
+        KeyError
+            If a key is missing or unknown.
+        ValueError, TypeError
+            If a shape or dtype differs. Nothing is changed then.
+        """
+        own = self.named_parameters()
+        if missing := [k for k in own if k not in state]:
+            raise KeyError(f"state: expected keys {', '.join(own)}; missing {', '.join(missing)}")
+        if unknown := [k for k in state if k not in own]:
+            raise KeyError(f"state: expected keys {', '.join(own)}; unknown {', '.join(unknown)}")
+        for name, p in own.items():
+            value = state[name]
+            if np.shape(value) != p.shape:
+                raise ValueError(f"state[{name!r}]: expected shape {p.shape}, got {np.shape(value)}")
+            if np.asarray(value).dtype != p.dtype:
+                raise TypeError(
+                    f"state[{name!r}]: expected {p.dtype}, got {np.asarray(value).dtype}"
+                )
+        for name, p in own.items():
+            p.data[...] = state[name]
+
+    # -- running --------------------------------------------------------------------------
+
+    def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+        """Run the layer on a batch, keeping what `backward` needs.
+
+        Parameters
+        ----------
+        x : array of shape (N, ...), of the layer's dtype
+            uint8 stands for pixels and is scaled to [0, 1].
+        training : bool
+            Whether dropout drops.
+
+        Returns
+        -------
+        array of shape (N, ...)
+        """
+        self._last = LayerPass.of(self, x, training=training)
+        return self._last.forward(x)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """The gradient with respect to the input of the last `forward`, given that with respect
+        to its output; the gradient of each parameter is written into its ``grad``, over what
+        was there.
+        """
+        if self._last is None:
+            raise RuntimeError("backward: expected a forward before it")
+        return self._last.backward(dy)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Run the layer on a batch of any size, for its output alone.
+
+        Parameters
+        ----------
+        x : array of shape (N, ...), of the layer's dtype
+            uint8 stands for pixels and is scaled to [0, 1].
+
+        Returns
+        -------
+        array of shape (N, ...)
+        """
+        return LayerPass.of(self, x, backward=False).predict(x)
+
+
+class PythonNode(Node):
+    """A layer that is written in Python: one call, which takes the GIL for its turn."""
+
+    def __init__(self, x: Value, layer: Layer):
+        super().__init__(x)
+        if type(layer).forward is Layer.forward:
+            raise NotImplementedError(
+                f"{type(layer).__name__}: expected a method forward or lower, found neither"
+            )
+        self.layer = layer
+        self.learns = bool(layer.parameters())
+
+    def settle(self, graph):
+        graph.gathers_in_place = graph.gathers_in_place and self.x.data is not graph.input.data
+
+    def forward(self, graph):
+        x, y, training = self.x.data, self.y.data, graph.training
+
+        def run(rows):
+            out = self.layer.forward(x.array[:rows], training=training)
+            _put(y.array[:rows], out, f"{type(self.layer).__name__}.forward")
+
+        return [Call("python", (run,), (x, y))]
+
+    def backward(self, graph):
+        if self.y.grad is None:
+            return []
+        dy, dx = self.y.grad, self.x.grad
+
+        def run(rows):
+            out = self.layer.backward(dy.array[:rows])
+            if dx is not None:
+                _put(dx.array[:rows], out, f"{type(self.layer).__name__}.backward")
+
+        calls = [Call("python", (run,), (dy, dx, self.x.data))]
+        for p in self.layer.parameters():
+            fields = graph.update(p)
+            if fields.leaves != (None, None):
+                calls.append(
+                    Call(
+                        "update",
+                        (None, None, *fields.leaves),
+                        (None, None, p.grad, *fields.buffers),
+                        (p.size,),
+                        fields.scalars,
+                    )
+                )
+        return calls
+
+
+def _put(target: np.ndarray, result, where: str) -> None:
+    if not isinstance(result, np.ndarray) or result.shape != target.shape:
+        got = f"shape {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__
+        raise ValueError(f"{where}: expected to return shape {target.shape}, got {got}")
+    if result.dtype != target.dtype:
+        raise TypeError(f"{where}: expected to return {target.dtype}, got {result.dtype}")
+    target[...] = result

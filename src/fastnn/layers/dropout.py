@@ -1,0 +1,73 @@
+"""Dropout."""
+
+from fastnn.graph import Call, Node
+from fastnn.layers.base import Layer
+
+
+class Dropout(Layer):
+    """Set each element to zero with probability `p` in training, and scale the others by
+    ``1 / (1 - p)``, so that prediction needs no change (Srivastava et al. 2014).
+
+    The noise is a function of the seed, the step and the element's place, so it is the same on
+    any number of threads.
+
+    Parameters
+    ----------
+    p : float
+        In [0, 1).
+
+    Notes
+    -----
+    PyTorch allows ``p = 1`` as well.
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> x = np.ones((2, 3), np.float32)
+    >>> bool((fastnn.Dropout(0.5).forward(x) == x).all())
+    True
+    >>> sorted(set(fastnn.Dropout(0.5).forward(np.ones((2, 99), np.float32), training=True).flat))
+    [np.float32(0.0), np.float32(2.0)]
+    """
+
+    def __init__(self, p: float = 0.5):
+        if isinstance(p, bool) or not isinstance(p, int | float):
+            raise TypeError(f"p: expected a number, got {p!r}")
+        if not 0 <= p < 1:
+            raise ValueError(f"p: expected 0 <= p < 1, got {p}")
+        self.p = float(p)
+
+    def lower(self, graph, x):
+        if not graph.training or self.p == 0:
+            return x
+        return graph.add(DropoutNode(x, self.p), x.shape)
+
+    def config(self):
+        return {"p": self.p}
+
+    def __repr__(self):
+        return f"Dropout({self.p:g})"
+
+
+class DropoutNode(Node):
+    """Noise by position; backward makes the same noise again instead of keeping a mask."""
+
+    def __init__(self, x, p: float):
+        super().__init__(x)
+        self.p = p
+
+    def settle(self, graph):
+        self.number = graph.noise_layers
+        graph.noise_layers += 1
+
+    def _call(self, graph, source, target):
+        dims = (self.y.width, self.number)
+        return [Call("dropout", (graph.leaf("dropout.apply"),), (source, target), dims, (self.p,))]
+
+    def forward(self, graph):
+        return self._call(graph, self.x.data, self.y.data)
+
+    def backward(self, graph):
+        if self.x.grad is None:
+            return []
+        return self._call(graph, self.y.grad, self.x.grad)

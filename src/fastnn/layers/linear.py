@@ -1,0 +1,208 @@
+"""The fully connected layer, with its activation fused."""
+
+import numpy as np
+
+from fastnn import init as initializers
+from fastnn.graph import Call, Node
+from fastnn.layers.activations import PointwiseNode, activation_params
+from fastnn.layers.base import Layer
+from fastnn.parameter import Parameter
+
+# Elements of the gradient's slab that is updated while it is in cache.
+SLAB = 65536
+
+
+class Linear(Layer):
+    """A fully connected layer, ``y = f(x W^T + b)``.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        At least 1.
+    bias : bool
+        Whether there is a `b`.
+    activation : str, optional
+        The name of a pointwise activation to apply, with its default parameters. A `Linear`
+        followed by an activation layer is fused to the same calls.
+    init : str or callable, optional
+        The weights' initialiser (see `fastnn.init`); by default what suits the activation that
+        follows: He for the ReLU family, Glorot for the rest. Biases begin at zero.
+    dtype : dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (out_features, in_features)
+    bias : Parameter of shape (out_features,), or None
+
+    Notes
+    -----
+    Shapes and keys are those of ``torch.nn.Linear``; initial values are not (PyTorch draws
+    weights and biases from U(-1/sqrt(in), 1/sqrt(in))).
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> layer = fastnn.Linear(3, 2, activation="tanh")
+    >>> layer.forward(np.zeros((4, 3), np.float32)).tolist()
+    [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    """
+
+    def __init__(
+        self, in_features, out_features, bias=True, *, activation=None, init=None,
+        dtype=np.float32,
+    ):  # fmt: skip
+        for name, value in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise TypeError(f"{name}: expected a whole number, got {value!r}")
+            if value < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"dtype: expected float32 or float64, got {np.dtype(dtype)}")
+        self.in_features, self.out_features = int(in_features), int(out_features)
+        self.activation = activation
+        self._params = activation_params(activation) if activation else ()
+        self._init = init
+        shape = (self.out_features, self.in_features)
+        self.weight = Parameter(
+            shape, initializers.resolve(init or initializers.default_for(activation)), dtype
+        )
+        self.bias = None
+        if bias:
+            self.bias = Parameter(shape[:1], initializers.zeros, dtype, decay=False)
+
+    def suit(self, activation: str) -> None:
+        """Choose the default initialiser for an activation layer that follows, as long as
+        neither an initialiser was asked for nor values drawn."""
+        if self._init is None and self.activation is None and not self.weight.drawn:
+            self.weight.init = initializers.resolve(initializers.default_for(activation))
+
+    def output_shape(self, shape):
+        if shape != (self.in_features,):
+            hint = "; put a Flatten before it" if np.prod(shape) == self.in_features else ""
+            raise ValueError(
+                f"Linear: expected samples of shape ({self.in_features},), got {shape}{hint}"
+            )
+        return (self.out_features,)
+
+    def lower(self, graph, x):
+        node = AffineNode(x, self.weight, self.bias)
+        y = graph.add(node, self.output_shape(x.shape))
+        if self.activation:
+            y = graph.add(PointwiseNode(y, self.activation, self._params), y.shape)
+        return y
+
+    def config(self):
+        config = {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "bias": self.bias is not None,
+            "activation": self.activation,
+            "dtype": str(self.weight.dtype),
+        }
+        if isinstance(self._init, str):
+            config["init"] = self._init
+        return config
+
+    def __repr__(self):
+        tail = f", activation={self.activation!r}" if self.activation else ""
+        tail += "" if self.bias is not None else ", bias=False"
+        return f"Linear({self.in_features}, {self.out_features}{tail})"
+
+
+class AffineNode(Node):
+    """``y = f(x W^T + b)``, f taken over from the activation that follows."""
+
+    learns = True
+
+    def __init__(self, x, weight, bias):
+        super().__init__(x)
+        self.weight, self.bias = weight, bias
+        self.activation: PointwiseNode | None = None
+
+    def absorb(self, following):
+        if self.activation is not None or not isinstance(following, PointwiseNode):
+            return False
+        self.activation = following
+        return True
+
+    def settle(self, graph):
+        # What the product writes: kept apart from y only if backward needs it.
+        self.z = self.y.data
+        if self.activation is not None:
+            if graph.differentiable and self.activation.saves == "x":
+                self.z = self.activation.x.data
+            self.activation.x.data = self.z
+            self.y.epilogue = self.activation.epilogue(graph)
+        n, k = self.weight.shape
+        self.slab = max(16, min(n, SLAB // k // 16 * 16))
+        graph.scratch = max(graph.scratch, self.slab * k * graph.dtype.itemsize)
+
+    def forward(self, graph):
+        n, k = self.weight.shape
+        act = self.activation
+        return [
+            Call(
+                "linear_forward",
+                (
+                    graph.leaf("bias.add") if self.bias is not None else None,
+                    graph.leaf(f"{act.name}.forward") if act else None,
+                ),
+                (
+                    self.x.data,
+                    self.bias.data if self.bias is not None else None,
+                    self.z,
+                    self.y.data,
+                    self.weight.data,
+                ),
+                (k, n),
+                act.params if act else (),
+            )
+        ]
+
+    def backward(self, graph):
+        n, k = self.weight.shape
+        dy = self.y.grad
+        calls = []
+        if self.y.epilogue is not None and not self.y.epilogue.applied:
+            calls.append(self.y.epilogue.call(dy, dy, self.y.width))
+        if self.x.grad is not None:
+            leaf, saved, params = None, None, ()
+            if (epilogue := self.x.epilogue) is not None:
+                epilogue.applied = True
+                leaf, saved, params = epilogue.leaf, epilogue.saved, epilogue.params
+            calls.append(
+                Call(
+                    "linear_backward_input",
+                    (leaf,),
+                    (dy, self.weight.data, self.x.grad, saved),
+                    (k, n),
+                    params,
+                )
+            )
+        weight = graph.update(self.weight)
+        buffers = (self.x.data, dy, weight.grad, *weight.buffers)
+        if weight.descend:
+            calls.append(Call("linear_descend", (), buffers, (k, n)))
+        else:
+            calls.append(
+                Call(
+                    "linear_backward_weight",
+                    (None, None, *weight.leaves),
+                    buffers,
+                    (k, n, self.slab),
+                    weight.scalars,
+                )
+            )
+        if self.bias is not None:
+            bias = graph.update(self.bias)
+            calls.append(
+                Call(
+                    "bias_backward",
+                    (graph.leaf("columns.sum"), None, *bias.leaves),
+                    (None, dy, self.bias.grad, *bias.buffers),
+                    (0, n),
+                    bias.scalars,
+                )
+            )
+        return calls

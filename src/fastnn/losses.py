@@ -1,0 +1,249 @@
+"""Losses: what a target must look like, and the kernel that does the rest.
+
+Each is the mean over a batch of a loss of each sample; with sample weights ``w`` it is
+``sum_i w_i l_i / sum_i w_i``.
+"""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from fastnn import functional
+from fastnn.graph import Buffer, Call, Graph, Value
+
+
+class Loss:
+    """A loss of predictions and targets.
+
+    Calling it gives ``(loss, gradient with respect to pred)``, as the function of
+    `fastnn.functional` with its name does.
+    """
+
+    name: ClassVar[str]  # of the kernel and of the function
+    params: tuple = ()
+    task: ClassVar[str] = "regression"  # what metrics make sense
+
+    def __call__(self, pred, target, *, sample_weight=None, grad_out=None):
+        target = self.prepare(target, pred.shape[1:], pred.dtype)
+        function = getattr(functional, self.name)
+        return function(
+            pred, target, sample_weight=sample_weight, grad_out=grad_out, **self.config()
+        )
+
+    def config(self) -> dict:
+        """The parameters by name."""
+        return {}
+
+    def prepare(self, target, shape: tuple, dtype) -> np.ndarray:
+        """`target` as the kernel takes it, for predictions of `shape` a sample; raises
+        TypeError or ValueError where it can't be."""
+        target = _array(target)
+        if target.shape[1:] == () and shape == (1,) and target.ndim == 1:
+            target = target[:, None]
+        if target.shape[1:] != tuple(shape):
+            raise ValueError(
+                f"target: expected samples of shape {tuple(shape)}, as the predictions, "
+                f"got {target.shape[1:]}"
+            )
+        if target.dtype != dtype:
+            raise TypeError(f"target: expected {np.dtype(dtype)}, got {target.dtype}")
+        return np.ascontiguousarray(target)
+
+    def role(self, target_dtype) -> str:
+        """The name of the kernel for prepared targets of a dtype."""
+        return f"{self.name}.values"
+
+    def lower(
+        self, graph: Graph, pred: Value, target: Buffer, weight: Buffer | None, capacity: int
+    ) -> list[Call]:
+        """The calls that turn predictions into the batch's loss and ``pred.grad``."""
+        stride = math.prod(target.shape) * target.dtype.itemsize
+        # At most a block of the loss for each row.
+        partial = np.zeros(max(1, capacity))
+        call = Call(
+            "loss",
+            (graph.leaf(self.role(target.dtype)),),
+            (pred.data, target, weight, pred.grad, partial),
+            (pred.width, stride),
+            tuple(float(v) for v in self.config().values()),
+        )
+        return [
+            Call("weight_sum", (), (weight,)),
+            call,
+            call._replace(op="loss_mean", leaves=()),
+        ]
+
+    def __repr__(self):
+        params = ", ".join(f"{k}={v:g}" for k, v in self.config().items())
+        return f"{type(self).__name__}({params})"
+
+
+def _array(target) -> np.ndarray:
+    if not isinstance(target, np.ndarray):
+        raise TypeError(f"target: expected a NumPy array, got {type(target).__name__}")
+    if target.ndim == 0:
+        raise ValueError("target: expected shape (N, ...), got ()")
+    return target
+
+
+def _number(name: str, value, low: float, high: float, *, open_low: bool = False) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if not (low < value if open_low else low <= value) or not value <= high:
+        sign = "<" if open_low else "<="
+        raise ValueError(f"{name}: expected {low:g} {sign} {name} <= {high:g}, got {value:g}")
+    return float(value)
+
+
+class CrossEntropyLoss(Loss):
+    """Softmax and cross-entropy in one, from logits.
+
+    ``l = log(sum_j exp(z_j)) - sum_j t_j z_j`` for logits `z` and a target distribution `t`.
+
+    Targets are class indices, integers in [0, C) of shape (N,), or probabilities of the logits'
+    shape and dtype. As ``torch.nn.CrossEntropyLoss``; class weights are given as sample weights.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        In [0, 1]: the share of the target that is spread evenly over the classes
+        (Szegedy et al. 2016).
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> loss, grad = fastnn.CrossEntropyLoss()(np.zeros((2, 4), np.float32), np.array([0, 3]))
+    >>> round(loss, 4)
+    1.3863
+    """
+
+    name = "softmax_cross_entropy"
+    task = "classification"
+
+    def __init__(self, label_smoothing: float = 0.0):
+        self.label_smoothing = _number("label_smoothing", label_smoothing, 0, 1)
+
+    def config(self):
+        return {"label_smoothing": self.label_smoothing}
+
+    def prepare(self, target, shape, dtype):
+        target = _array(target)
+        if len(shape) != 1:
+            raise ValueError(f"pred: expected logits of shape (N, C), got (N, *{tuple(shape)})")
+        if target.dtype.kind not in "iu":
+            return super().prepare(target, shape, dtype)
+        if target.ndim != 1:
+            raise ValueError(f"target: expected class indices of shape (N,), got {target.shape}")
+        if len(target) and not (0 <= target.min() and target.max() < shape[0]):
+            bad = target.min() if target.min() < 0 else target.max()
+            raise ValueError(
+                f"target: expected class indices from 0 to {shape[0] - 1} "
+                f"for {shape[0]} outputs, got {bad}"
+            )
+        return np.ascontiguousarray(target, np.int64)
+
+    def role(self, target_dtype):
+        kind = "labels" if target_dtype == np.int64 else "probabilities"
+        return f"{self.name}.{kind}"
+
+
+class _BinaryLoss(Loss):
+    """Targets of two classes, which may be integers too."""
+
+    values: ClassVar[tuple]
+    task = "binary"
+
+    def prepare(self, target, shape, dtype):
+        target = _array(target)
+        if target.dtype.kind in "iub":
+            if len(target) and not np.isin(target, self.values).all():
+                low, high = self.values
+                raise ValueError(
+                    f"target: expected {low} and {high}, got {target.min()} to {target.max()}"
+                )
+            target = target.astype(dtype)
+        return super().prepare(target, shape, dtype)
+
+
+class BCEWithLogitsLoss(_BinaryLoss):
+    """Binary cross-entropy from logits, the mean over outputs.
+
+    ``l = max(z, 0) - z t + log(1 + exp(-|z|))`` for logits `z` and targets `t` in [0, 1] (or
+    integers 0 and 1). As ``torch.nn.BCEWithLogitsLoss``.
+    """
+
+    name = "binary_cross_entropy_with_logits"
+    values = (0, 1)
+
+
+class MSELoss(Loss):
+    """Mean squared error, ``l = mean_j (p_j - t_j)^2``, as ``torch.nn.MSELoss``.
+
+    The quadratic cost of textbooks, ``sum_j (p_j - t_j)^2 / 2``, is this times half the number
+    of outputs: multiply the learning rate by that.
+    """
+
+    name = "mse"
+
+
+class L1Loss(Loss):
+    """Mean absolute error, ``l = mean_j |p_j - t_j|``, as ``torch.nn.L1Loss``."""
+
+    name = "l1"
+
+
+class HuberLoss(Loss):
+    """Huber's loss (1964), the mean over outputs of ``d^2 / 2`` where ``|d| <= delta`` and
+    ``delta (|d| - delta / 2)`` elsewhere, ``d = p - t``. As ``torch.nn.HuberLoss``.
+
+    Parameters
+    ----------
+    delta : float
+        Above 0.
+    """
+
+    name = "huber"
+
+    def __init__(self, delta: float = 1.0):
+        self.delta = _number("delta", delta, 0, math.inf, open_low=True)
+
+    def config(self):
+        return {"delta": self.delta}
+
+
+class HingeLoss(_BinaryLoss):
+    """The hinge loss of support vector machines, ``l = mean_j max(0, 1 - t_j p_j)`` for targets
+    of -1 and 1 (Cortes & Vapnik 1995). Not ``torch.nn.HingeEmbeddingLoss``, which is another.
+    """
+
+    name = "hinge"
+    values = (-1, 1)
+
+
+class SquaredHingeLoss(_BinaryLoss):
+    """The squared hinge loss, ``l = mean_j max(0, 1 - t_j p_j)^2`` for targets of -1 and 1
+    (Tang 2013)."""
+
+    name = "squared_hinge"
+    values = (-1, 1)
+
+
+LOSSES = {
+    "cross_entropy": CrossEntropyLoss,
+    "bce_with_logits": BCEWithLogitsLoss,
+    "mse": MSELoss,
+    "l1": L1Loss,
+    "huber": HuberLoss,
+    "hinge": HingeLoss,
+    "squared_hinge": SquaredHingeLoss,
+}
+
+
+def as_loss(loss) -> Loss:
+    """A loss, given itself or its name in `LOSSES`."""
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    raise ValueError(f"loss: expected a Loss or one of {', '.join(LOSSES)}, got {loss!r}")

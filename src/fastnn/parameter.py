@@ -1,0 +1,134 @@
+"""Learned arrays, and the flat buffers that hold all of a model's."""
+
+import numpy as np
+
+# Bytes. Every parameter begins on a cache line, which is also the widest vector.
+_ALIGNMENT = 64
+
+_default_rng = np.random.default_rng(0)
+
+
+def aligned_empty(size: int, dtype) -> np.ndarray:
+    """An uninitialised vector that begins on a cache line."""
+    dtype = np.dtype(dtype)
+    raw = np.empty(size * dtype.itemsize + _ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % _ALIGNMENT
+    return raw[skip : skip + size * dtype.itemsize].view(dtype)
+
+
+class Parameter:
+    """A learned array, drawn when it is first needed.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    init : callable
+        ``init(shape, rng, dtype) -> array``.
+    dtype : dtype
+        float32 or float64.
+    decay : bool
+        Whether L1 and L2 penalties apply: to weights, not to biases.
+
+    Attributes
+    ----------
+    rng : numpy.random.Generator
+        What the initial values are drawn from; a `Sequential` gives each its own.
+    data : array
+        The values; assign into it (``p.data[...] = w``) to set them.
+    grad : array
+        The gradient that the last ``backward`` of the layer wrote. Training with a `Trainer`
+        does not fill it: there, a gradient is used up as soon as it is known.
+    """
+
+    def __init__(self, shape, init, dtype=np.float32, *, decay=True):
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.init = init
+        self.decay = decay
+        self.rng = _default_rng
+        self._data = None
+        self._grad = None
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the values exist yet."""
+        return self._data is not None
+
+    @property
+    def data(self) -> np.ndarray:
+        if self._data is None:
+            values = np.asarray(self.init(self.shape, self.rng, self.dtype))
+            if values.shape != self.shape:
+                raise ValueError(f"init: expected values of shape {self.shape}, got {values.shape}")
+            self._data = np.ascontiguousarray(values, self.dtype)
+        return self._data
+
+    @property
+    def grad(self) -> np.ndarray:
+        if self._grad is None:
+            self._grad = np.zeros(self.shape, self.dtype)
+        return self._grad
+
+    def place(self, data: np.ndarray, grad: np.ndarray) -> None:
+        """Move into memory of a flat buffer, values and all."""
+        data[...] = self.data
+        grad[...] = self.grad
+        self._data, self._grad = data, grad
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __repr__(self):
+        return f"Parameter(shape={self.shape}, dtype={self.dtype})"
+
+
+class FlatParameters:
+    """All parameters of a model in one vector, and their gradients in another.
+
+    One clip, one checkpoint, one all-reduce, one vector for a second-order method. Between
+    parameters lie zeros, so that each begins on a cache line.
+    """
+
+    def __init__(self, parameters: list[Parameter]):
+        dtypes = {p.dtype for p in parameters}
+        if len(dtypes) > 1:
+            names = ", ".join(sorted(map(str, dtypes)))
+            raise TypeError(f"model: expected parameters of one dtype, got {names}")
+        self.dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        self.parameters = list(parameters)
+        self.offsets = []
+        step, end = _ALIGNMENT // self.dtype.itemsize, 0
+        for p in parameters:
+            self.offsets.append(end)
+            end += -(-p.size // step) * step
+        self.data = aligned_empty(end, self.dtype)
+        self.grad = aligned_empty(end, self.dtype)
+        self.data[...] = 0
+        self.grad[...] = 0
+        for i, p in enumerate(self.parameters):
+            p.place(self.view(self.data, i), self.view(self.grad, i))
+
+    def view(self, flat: np.ndarray, i: int) -> np.ndarray:
+        """The part of a flat buffer of this layout that belongs to parameter `i`."""
+        p, start = self.parameters[i], self.offsets[i]
+        return flat[start : start + p.size].reshape(p.shape)
+
+    def holds(self, parameters: list[Parameter]) -> bool:
+        """Whether these parameters, and no others, still lie here."""
+        return len(parameters) == len(self.parameters) and all(
+            a is b and np.may_share_memory(a.data, self.data)
+            for a, b in zip(parameters, self.parameters, strict=True)
+        )
+
+    @classmethod
+    def of(cls, layer) -> "FlatParameters":
+        """The flat buffers of a layer's parameters: those that hold them, or new ones that the
+        parameters move into."""
+        flat = getattr(layer, "_flat", None)
+        if flat is None or not flat.holds(layer.parameters()):
+            flat = layer._flat = cls(layer.parameters())
+        return flat

@@ -1,0 +1,122 @@
+"""One layer, or one model, run by itself: forward, backward and prediction from Python."""
+
+import numpy as np
+
+from fastnn import _dispatch
+from fastnn.graph import Graph, compile_calls
+
+# Pixels: uint8 inputs are scaled to [0, 1] as they are gathered.
+PIXEL_SCALE = 1 / 255
+
+# Rows that prediction takes at a time: activations of usual widths stay in cache.
+PREDICT_ROWS = 256
+
+
+def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
+    """`x` as an array of ``(N, *shape)`` whose rows are contiguous, copied only where they
+    aren't; uint8 is left as it is."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name}: expected a NumPy array, got {type(x).__name__}")
+    if x.dtype not in (dtype, np.uint8):
+        raise TypeError(
+            f"{name}: expected {dtype} (or uint8 pixels), got {x.dtype}; "
+            f"convert with {name}.astype(np.{dtype})"
+        )
+    if x.ndim == 0 or (shape is not None and x.shape[1:] != tuple(shape)):
+        expected = "(N, ...)" if shape is None else f"(N, {', '.join(map(str, shape))})"
+        raise ValueError(f"{name}: expected shape {expected}, got {x.shape}")
+    if x.size and not x[:1].flags.c_contiguous:
+        x = np.ascontiguousarray(x)
+    if x.strides and x.strides[0] < 0:
+        x = np.ascontiguousarray(x)
+    return x
+
+
+def bind(program, part: int, array: np.ndarray | None, dtype, *, in_place: bool) -> None:
+    """Let a program take a part of its batches from `array`, in the type `dtype`."""
+    if array is None:
+        program.bind(part, None, None, 1.0, False)
+        return
+    same = array.dtype == dtype
+    scale = PIXEL_SCALE if array.dtype == np.uint8 and not same else 1.0
+    leaf = _dispatch.table(f"gather.{array.dtype}")[np.dtype(dtype if dtype != np.int64 else "f4")]
+    program.bind(part, array, leaf, scale, in_place and same)
+
+
+class LayerPass:
+    """The compiled calls of a layer for batches of one sample shape."""
+
+    @staticmethod
+    def of(layer, x: np.ndarray, *, training: bool = False, backward: bool = True) -> "LayerPass":
+        """The layer's pass for batches like `x`: the one at hand, or a new one where shape,
+        size or the parameters' memory don't fit any more."""
+        x = check_batch(x, None, layer.dtype)
+        cached = layer._passes.get((training, backward))
+        rows = len(x) if backward else min(len(x), PREDICT_ROWS)
+        if cached is None or not cached._fits(x.shape[1:], rows):
+            cached = LayerPass(layer, x.shape[1:], rows, training, backward)
+            layer._passes[training, backward] = cached
+        return cached
+
+    def __init__(self, layer, shape, capacity: int, training: bool, backward: bool):
+        self.layer = layer
+        self.shape = tuple(shape)
+        self.capacity = max(1, capacity)
+        self.memory = [(p, p.data, p.grad if backward else None) for p in layer.parameters()]
+        graph = Graph(
+            shape, layer.dtype, training=training, backward=backward, input_grad=backward
+        )
+        self.x, self.y = graph.input, layer.lower(graph, graph.input)
+        graph.settle()
+        segments = (graph.forward_calls(), [], graph.backward_calls() if backward else [], [])
+        self.program = compile_calls(
+            graph, self.capacity, segments, (self.x.data, None, None),
+            keep=(self.y.data, self.y.grad, self.x.grad),
+        )  # fmt: skip
+        self.dtype = graph.dtype
+        self.in_place = graph.gathers_in_place and not backward
+        self.rows = 0
+        self.steps = 0
+
+    def _fits(self, shape, rows: int) -> bool:
+        return (
+            shape == self.shape
+            and rows <= self.capacity
+            and all(
+                p.data is data and (grad is None or p.grad is grad) for p, data, grad in self.memory
+            )
+        )
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        x = check_batch(x, self.shape, self.dtype)
+        self.rows = len(x)
+        self.steps += 1  # every forward in training makes new noise
+        bind(self.program, 0, x, self.dtype, in_place=False)
+        self.program.forward(0, self.rows, self.steps)
+        bind(self.program, 0, None, self.dtype, in_place=False)
+        return self.y.data.array[: self.rows].copy()
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        if not isinstance(dy, np.ndarray):
+            raise TypeError(f"dy: expected a NumPy array, got {type(dy).__name__}")
+        if dy.shape != (self.rows, *self.y.shape):
+            raise ValueError(f"dy: expected shape {(self.rows, *self.y.shape)}, got {dy.shape}")
+        if dy.dtype != self.dtype:
+            raise TypeError(f"dy: expected {self.dtype}, got {dy.dtype}")
+        self.y.grad.array[: self.rows] = dy
+        self.program.backward()
+        return self.x.grad.array[: self.rows].copy()
+
+    def predict(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Forward over any number of rows, some at a time."""
+        x = check_batch(x, self.shape, self.dtype)
+        if out is None:
+            out = np.empty((len(x), *self.y.shape), self.dtype)
+        bind(self.program, 0, x, self.dtype, in_place=self.in_place)
+        y = self.y.data.array
+        for first in range(0, len(x), self.capacity):
+            rows = min(self.capacity, len(x) - first)
+            self.program.forward(first, rows)
+            out[first : first + rows] = y[:rows]
+        bind(self.program, 0, None, self.dtype, in_place=False)
+        return out

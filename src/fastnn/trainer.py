@@ -1,0 +1,343 @@
+"""Training, evaluation and prediction."""
+
+import math
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from fastnn import scoring
+from fastnn.callbacks import Callback, StopTraining
+from fastnn.history import History
+from fastnn.losses import Loss, as_loss
+from fastnn.optim import Optimizer, as_optimizer
+from fastnn.program import Program, prepare_data
+from fastnn.progress import Progress
+from fastnn.schedules import ReduceOnPlateau, as_schedule
+
+# Seconds after which the engine comes back to Python: progress, callbacks, Ctrl-C.
+_BUDGET = 0.05
+# Steps whose learning rates are worked out at once.
+_CHUNK = 4096
+# Rows of a batch of evaluation.
+_EVALUATION_ROWS = 512
+
+
+class Trainer:
+    """Trains a model.
+
+    Parameters
+    ----------
+    model : Layer
+        A `Sequential`, or any layer.
+    loss : Loss or str
+        Or its name: "cross_entropy", "mse", ...
+    optimizer : Optimizer or str
+        Or its name, with its defaults: "adam", "sgd", ...
+    schedule : schedule, optional
+        Learning rates by step (see `fastnn.schedules`); without one, the optimizer's `lr`.
+    metrics : sequence of str or callable
+        More numbers for each validation: names of `fastnn.scoring.METRICS`, or functions
+        ``(targets, outputs) -> float``. Accuracy is always there where targets are classes.
+    callbacks : sequence of Callback
+    seed : int
+        Of the order of samples and of dropout. The same seed gives the same bits, on any number
+        of threads.
+
+    Attributes
+    ----------
+    history : History
+        Of the last `fit`.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> data = fastnn.data.load_digits()
+    >>> model = fastnn.Sequential(fastnn.Linear(64, 32), fastnn.ReLU(), fastnn.Linear(32, 10))
+    >>> trainer = fastnn.Trainer(model, fastnn.CrossEntropyLoss(), fastnn.Adam(lr=0.01))
+    >>> history = trainer.fit(data.x_train, data.y_train, epochs=5, batch_size=32, progress=False)
+    >>> trainer.evaluate(data.x_test, data.y_test)["accuracy"] > 0.9
+    True
+    """
+
+    def __init__(
+        self, model, loss, optimizer, *, schedule=None, metrics=(), callbacks=(), seed=0
+    ):
+        self.model = model
+        self.loss: Loss = as_loss(loss)
+        self.optimizer: Optimizer = as_optimizer(optimizer)
+        self.schedule = as_schedule(schedule if schedule is not None else self.optimizer.lr)
+        self._follows_optimizer = schedule is None
+        self.metrics = scoring.resolve_metrics(metrics)
+        self.callbacks: list[Callback] = list(callbacks)
+        for i, callback in enumerate(self.callbacks):
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks[{i}]: expected a Callback, got {callback!r}")
+        self.seed = seed
+        self.rng = np.random.default_rng(seed)
+        self.history = History()
+        self._program: Program | None = None
+        self._evaluation: Program | None = None
+
+    # -- training -----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x,
+        y=None,
+        *,
+        epochs: int,
+        batch_size: int | None = 32,
+        validation: tuple | None = None,
+        sample_weight=None,
+        shuffle: bool = True,
+        progress: bool = True,
+    ) -> History:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        x : array of shape (N, ...) or iterable of batches
+            Inputs of the model's dtype, or uint8 pixels, which stay uint8 in memory and are
+            scaled to [0, 1] batch by batch. A memory-mapped array is never read whole. An
+            iterable gives ``(x, y)`` or ``(x, y, sample_weight)``, anew in each epoch; then `y`
+            and `sample_weight` are None and `batch_size` and `shuffle` have no meaning.
+        y : array
+            Targets as the loss takes them: integer classes, or values.
+        epochs : int
+            How often to go through the data.
+        batch_size : int or None
+            Samples for each step; the last batch of an epoch takes what is left. 1 is stochastic
+            descent, None full-batch descent.
+        validation : (x, y) or (x, y, sample_weight), optional
+            Evaluated after every epoch.
+        sample_weight : array of shape (N,), optional
+            Finite, at least 0.
+        shuffle : bool
+            Whether each epoch takes the samples in a new order.
+        progress : bool
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data doesn't fit the model or the loss. Nothing is changed then.
+        KeyboardInterrupt
+            Ctrl-C ends training within a second: the model keeps what it has learned, and the
+            epochs so far are in ``trainer.history``.
+        """
+        epochs = _whole("epochs", epochs, 0)
+        source = self._source(x, y, batch_size, sample_weight, shuffle, epochs)
+        if validation is not None:
+            if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+                raise TypeError("validation: expected (x, y) or (x, y, sample_weight)")
+            prepare_data(self.model, self.loss, *validation)
+        if self._follows_optimizer:
+            self.schedule = as_schedule(self.optimizer.lr)
+        self.history = History()
+        try:
+            with Progress(epochs, source.steps, progress) as bar:
+                for callback in self.callbacks:
+                    callback.on_fit_begin(self)
+                for epoch in range(1, epochs + 1):
+                    self._epoch(epoch, source, validation, bar)
+        except StopTraining as stop:
+            self.history.stopped = str(stop)
+        except KeyboardInterrupt:
+            self.history.stopped = "interrupted"
+            raise
+        finally:
+            source.release(self)
+            for callback in self.callbacks:
+                callback.on_fit_end(self)
+        return self.history
+
+    def _source(self, x, y, batch_size, sample_weight, shuffle, epochs):
+        if isinstance(x, np.ndarray):
+            arrays = prepare_data(self.model, self.loss, x, y, sample_weight)
+            if len(x) == 0:
+                raise ValueError("x: expected at least one sample, got none")
+            if batch_size is None:
+                batch_size = len(x)
+            size = min(_whole("batch_size", batch_size, 1), len(x))
+            return _Arrays(arrays, size, shuffle)
+        if not isinstance(x, Iterable):
+            raise TypeError(
+                f"x: expected a NumPy array or an iterable of batches, got {type(x).__name__}"
+            )
+        if y is not None or sample_weight is not None:
+            name = "y" if y is not None else "sample_weight"
+            raise TypeError(f"{name}: expected None with an iterable of batches")
+        if epochs > 1 and iter(x) is x:
+            raise ValueError(
+                "x: expected an iterable that begins anew in each epoch, got an iterator; "
+                "give a list, or an object whose __iter__ makes a new generator"
+            )
+        return _Batches(x)
+
+    def _epoch(self, epoch: int, source, validation, bar: Progress) -> None:
+        begin = time.perf_counter()
+        loss = weight = 0.0
+        bar.epoch(epoch)
+        for done, part, part_weight in source.run(self):
+            loss += part
+            weight += part_weight
+            bar.advance(done, loss / weight if weight else 0.0)
+        lr = float(self.schedule(max(0, self.optimizer.steps - 1)))
+        record = {"epoch": epoch, "loss": loss / weight if weight else 0.0, "lr": lr}
+        if validation is not None:
+            scores, _ = self._scores(*validation)
+            record |= {f"val_{name}": value for name, value in scores.items()}
+        record["seconds"] = time.perf_counter() - begin
+        if isinstance(self.schedule, ReduceOnPlateau):
+            self.schedule.update(record.get("val_loss", record["loss"]))
+        self.history.append(record)
+        bar.end_epoch(record)
+        stop = None
+        for callback in self.callbacks:
+            try:
+                callback.on_epoch_end(self, record)
+            except StopTraining as reason:
+                stop = stop or reason  # the other callbacks are told about the epoch as well
+        if stop is not None:
+            raise stop
+
+    def _prepare(self, x, target, weight, batch_size: int) -> Program:
+        # The program for these arrays, bound to them.
+        weighted = weight is not None
+        if self._program is None or not self._program.fits(
+            x.shape[1:], target, weighted, batch_size
+        ):
+            self._program = Program(
+                self.model, self.loss, self.optimizer, shape=x.shape[1:], target=target,
+                weighted=weighted, batch_size=batch_size, seed=self.seed,
+            )  # fmt: skip
+        self.optimizer.bind(self._program.flat)
+        self._program.bind(x, target, weight)
+        return self._program
+
+    def _steps(self, program: Program, total: int, batch_size: int, order):
+        # Run through `total` rows, coming back every now and then.
+        on_step = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
+        chunk = 1 if on_step else _CHUNK
+        losses = np.empty(chunk)
+        first = 0
+        while first < total:
+            count = min(chunk, -(-(total - first) // batch_size))
+            step = self.optimizer.steps
+            lr = np.ascontiguousarray(self.schedule(np.arange(step, step + count)), np.float64)
+            done, loss, weight = program.steps(
+                total, batch_size, first, order, lr, losses, _BUDGET
+            )
+            first += done * batch_size
+            for callback in on_step:
+                callback.on_step(self, self.optimizer.steps, float(losses[0]))
+            yield done, loss, weight
+
+    # -- evaluation ---------------------------------------------------------------------------
+
+    def evaluate(self, x, y, sample_weight=None) -> dict:
+        """Loss and metrics on a data set.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        dict
+            ``loss``; where targets are classes (integers, or one-hot rows) also ``accuracy``,
+            ``precision``, ``recall``, ``f1`` (each a dict: ``macro``, ``weighted``, ``micro``,
+            and ``per_class``, an array), ``support`` and ``confusion_matrix`` (true classes in
+            rows); for other targets ``r2``; and what `metrics` asked for.
+        """
+        scores, outputs = self._scores(x, y, sample_weight)
+        return scores | scoring.details(self.loss, y, outputs)
+
+    def predict(self, x) -> np.ndarray:
+        """The model's outputs for `x`."""
+        return self.model.predict(x)
+
+    def _scores(self, x, y, sample_weight=None) -> tuple[dict, np.ndarray]:
+        # The loss and the metrics that are one number, and the outputs.
+        x, target, weight = prepare_data(self.model, self.loss, x, y, sample_weight)
+        rows = max(1, min(len(x), _EVALUATION_ROWS))
+        program = self._evaluation
+        if program is None or not program.fits(x.shape[1:], target, weight is not None, rows):
+            program = self._evaluation = Program(
+                self.model, self.loss, None, shape=x.shape[1:], target=target,
+                weighted=weight is not None, batch_size=rows, seed=self.seed,
+            )  # fmt: skip
+        program.bind(x, target, weight)
+        outputs = np.empty((len(x), *program.output.shape), self.model.dtype)
+        total = total_weight = 0.0
+        for first in range(0, len(x), rows):
+            part = min(rows, len(x) - first)
+            outputs[first : first + part], loss, weight_sum = program.evaluate(first, part)
+            total += loss * weight_sum
+            total_weight += weight_sum
+        program.release()
+        scores = {"loss": total / total_weight if total_weight else math.nan}
+        scores |= scoring.scores(self.loss, self.metrics, y, outputs)
+        return scores, outputs
+
+
+class _Arrays:
+    """Batches out of arrays in memory or memory-mapped."""
+
+    def __init__(self, arrays: tuple, batch_size: int, shuffle: bool):
+        self.arrays, self.batch_size, self.shuffle = arrays, batch_size, shuffle
+        self.total = len(arrays[0])
+        self.steps = -(-self.total // batch_size)
+
+    def run(self, trainer: Trainer):
+        program = trainer._prepare(*self.arrays, self.batch_size)
+        order = trainer.rng.permutation(self.total) if self.shuffle else None
+        yield from trainer._steps(program, self.total, self.batch_size, order)
+
+    def release(self, trainer: Trainer) -> None:
+        if trainer._program is not None:
+            trainer._program.release()
+
+
+class _Batches:
+    """Batches that somebody else makes."""
+
+    steps = None  # nobody knows how many there will be
+
+    def __init__(self, batches: Iterable):
+        self.batches = batches
+        self.largest = 0
+
+    def run(self, trainer: Trainer):
+        empty = True
+        for batch in self.batches:
+            if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+                raise TypeError(
+                    f"x: expected batches (x, y) or (x, y, sample_weight), got {type(batch).__name__}"
+                )
+            arrays = prepare_data(trainer.model, trainer.loss, *batch)
+            rows = len(arrays[0])
+            if rows == 0:
+                continue
+            empty = False
+            self.largest = max(self.largest, rows)
+            program = trainer._prepare(*arrays, self.largest)
+            yield from trainer._steps(program, rows, rows, None)
+        if empty:
+            raise ValueError("x: expected at least one batch with samples, got none")
+
+    release = _Arrays.release
+
+
+def _whole(name: str, value, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}: expected a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least}, got {value}")
+    return int(value)
