@@ -20,7 +20,7 @@ def load_digits():
     Dataset
         x is float32 (N, 64), the pixels row by row from 0 (paper) to 1 (ink), in steps of
         1/16. 1,437 examples are to train on and 360 to test, split by class with seed 0; the
-        split is a part of the data set and never changes.
+        split is a part of the data set.
 
     Notes
     -----
