@@ -1,0 +1,84 @@
+"""What all learning-rate schedules share."""
+
+import math
+import numbers
+
+import numpy as np
+
+
+class Schedule:
+    """What all schedules share; derive from it to write your own.
+
+    A subclass has ``rates(steps)``, which maps a float64 array (n,) of step numbers to
+    their rates. One that learns from the course of training overrides the three methods below too.
+
+    Examples
+    --------
+    >>> class Harmonic(Schedule):
+    ...     def rates(self, steps):
+    ...         return 1 / (1 + steps)
+    >>> Harmonic()(3)
+    0.25
+    """
+
+    def rates(self, steps):
+        raise NotImplementedError(f"{type(self).__name__} has no method rates(steps)")
+
+    def __call__(self, step):
+        """The rate of a step, or of each of an array of steps.
+
+        Parameters
+        ----------
+        step : int or array_like of integers
+            Optimizer steps, 0 and above.
+
+        Returns
+        -------
+        float, or ndarray of float64 in the shape of step
+
+        Raises
+        ------
+        TypeError
+            If a step is not an integer.
+        ValueError
+            If one is negative.
+        """
+        steps = np.asarray(step)
+        if steps.dtype.kind not in "iu":
+            raise TypeError(f"step: expected integers, got {steps.dtype}")
+        if steps.size and steps.min() < 0:
+            raise ValueError(f"step: expected 0 or above, got {steps.min()}")
+        rates = np.asarray(self.rates(steps.ravel().astype(np.float64)), np.float64)
+        return rates.reshape(steps.shape) if steps.ndim else float(rates[0])
+
+    def update(self, metric):
+        """Take note of an epoch's metric. Most schedules don't care."""
+
+    def state(self):
+        """What the schedule has learnt, as what ``json.dump`` takes."""
+        return {}
+
+    def restore(self, state):
+        """Go on from what :meth:`state` returned."""
+        if state != {}:
+            raise ValueError(f"state: expected {{}} for {type(self).__name__}, got {state!r}")
+
+
+def check_real(name, value, low, high=math.inf, *, open_low=False, open_high=False):
+    """Raise unless value is a finite number between low and high."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    above = value > low if open_low else value >= low
+    below = value < high if open_high else value <= high
+    if not (above and below and math.isfinite(value)):
+        bounds = f"{low} {'<' if open_low else '<='} {name}"
+        bounds += f" {'<' if open_high or high == math.inf else '<='} {high}"
+        raise ValueError(f"{name}: expected {bounds}, got {value}")
+
+
+def check_count(name, value, low=1):
+    """Raise unless value is an integer of low or above."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    if value < low:
+        raise ValueError(f"{name}: expected {low} or above, got {value}")
