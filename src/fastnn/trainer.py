@@ -13,7 +13,7 @@ from fastnn.losses import Loss, as_loss
 from fastnn.optim import Optimizer, as_optimizer
 from fastnn.program import Program, prepare_data
 from fastnn.progress import Progress
-from fastnn.schedules import ReduceOnPlateau, as_schedule
+from fastnn.schedules import as_schedule
 
 # Seconds after which the engine comes back to Python: progress, callbacks, Ctrl-C.
 _BUDGET = 0.05
@@ -193,8 +193,7 @@ class Trainer:
             scores, _ = self._scores(*validation)
             record |= {f"val_{name}": value for name, value in scores.items()}
         record["seconds"] = time.perf_counter() - begin
-        if isinstance(self.schedule, ReduceOnPlateau):
-            self.schedule.update(record.get("val_loss", record["loss"]))
+        self.schedule.update(record.get("val_loss", record["loss"]))
         self.history.append(record)
         bar.end_epoch(record)
         stop = None
@@ -251,10 +250,10 @@ class Trainer:
         Returns
         -------
         dict
-            ``loss``; where targets are classes (integers, or one-hot rows) also ``accuracy``,
-            ``precision``, ``recall``, ``f1`` (each a dict: ``macro``, ``weighted``, ``micro``,
-            and ``per_class``, an array), ``support`` and ``confusion_matrix`` (true classes in
-            rows); for other targets ``r2``; and what `metrics` asked for.
+            ``loss``; where targets are classes (integers, or one-hot rows) all that
+            `fastnn.metrics.classification_metrics` gives: ``accuracy``, precision, recall and F1
+            by class and averaged, ``confusion_matrix``; for other targets ``r2``; and what
+            `metrics` asked for.
         """
         scores, outputs = self._scores(x, y, sample_weight)
         return scores | scoring.details(self.loss, y, outputs)
