@@ -1,7 +1,56 @@
 """Small and mid-size neural networks on CPUs, at the speed the machine allows."""
 
-from fastnn import _openblas  # noqa: F401  (first: the engine is linked to it)
+from fastnn import _openblas  # noqa: F401, I001  (first: the engine is linked to it)
+from fastnn import data, functional, init, layers, metrics, schedules
 from fastnn._threads import get_num_threads, set_num_threads
 from fastnn._version import __version__
+from fastnn.callbacks import Callback, EarlyStopping, StopTraining
+from fastnn.history import History
+from fastnn.layers import *  # noqa: F403
+from fastnn.layers import __all__ as _layer_names
+from fastnn.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    HuberLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+    SquaredHingeLoss,
+)
+from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from fastnn.parameter import Parameter
+from fastnn.trainer import Trainer
 
-__all__ = ["__version__", "get_num_threads", "set_num_threads"]
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "BCEWithLogitsLoss",
+    "Callback",
+    "CrossEntropyLoss",
+    "EarlyStopping",
+    "HingeLoss",
+    "History",
+    "HuberLoss",
+    "L1Loss",
+    "Loss",
+    "MSELoss",
+    "Optimizer",
+    "Parameter",
+    "RMSprop",
+    "SquaredHingeLoss",
+    "StopTraining",
+    "Trainer",
+    "__version__",
+    "data",
+    "functional",
+    "get_num_threads",
+    "init",
+    "layers",
+    "metrics",
+    "schedules",
+    "set_num_threads",
+    *_layer_names,
+]
