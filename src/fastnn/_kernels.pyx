@@ -45,3 +45,88 @@ activation(
     <void*>relu_forward[float], <void*>relu_backward[float],
     <void*>relu_forward[double], <void*>relu_backward[double],
 )
+
+
+cdef int loss(str name, void* float32, void* float64) except -1:
+    return export(name, "fastnn.loss", float32, float64)
+
+
+cdef int optimizer(str name, void* prepare, void* update32, void* update64) except -1:
+    export(name + ".prepare", "fastnn.prepare", prepare, prepare)
+    return export(name + ".update", "fastnn.update", update32, update64)
+
+
+export(
+    "softmax.forward", "fastnn.rows",
+    <void*>softmax_forward[float], <void*>softmax_forward[double],
+)
+export(
+    "softmax.backward", "fastnn.rows_grad",
+    <void*>softmax_backward[float], <void*>softmax_backward[double],
+)
+export(
+    "log_softmax.forward", "fastnn.rows",
+    <void*>log_softmax_forward[float], <void*>log_softmax_forward[double],
+)
+export(
+    "log_softmax.backward", "fastnn.rows_grad",
+    <void*>log_softmax_backward[float], <void*>log_softmax_backward[double],
+)
+
+loss(
+    "softmax_cross_entropy.labels",
+    <void*>softmax_cross_entropy_labels[float],
+    <void*>softmax_cross_entropy_labels[double],
+)
+loss(
+    "softmax_cross_entropy.probabilities",
+    <void*>softmax_cross_entropy_probabilities[float],
+    <void*>softmax_cross_entropy_probabilities[double],
+)
+loss(
+    "binary_cross_entropy_with_logits.values",
+    <void*>binary_cross_entropy_values[float],
+    <void*>binary_cross_entropy_values[double],
+)
+loss("mse.values", <void*>mse_values[float], <void*>mse_values[double])
+loss("l1.values", <void*>l1_values[float], <void*>l1_values[double])
+loss("huber.values", <void*>huber_values[float], <void*>huber_values[double])
+loss("hinge.values", <void*>hinge_values[float], <void*>hinge_values[double])
+loss(
+    "squared_hinge.values",
+    <void*>squared_hinge_values[float], <void*>squared_hinge_values[double],
+)
+
+optimizer("sgd", <void*>sgd_prepare, <void*>sgd_update[float], <void*>sgd_update[double])
+optimizer(
+    "adagrad",
+    <void*>adagrad_prepare, <void*>adagrad_update[float], <void*>adagrad_update[double],
+)
+optimizer(
+    "rmsprop",
+    <void*>rmsprop_prepare, <void*>rmsprop_update[float], <void*>rmsprop_update[double],
+)
+optimizer("adam", <void*>adam_prepare, <void*>adam_update[float], <void*>adam_update[double])
+
+export("bias.add", "fastnn.bias", <void*>bias_add[float], <void*>bias_add[double])
+export("columns.sum", "fastnn.column_sum", <void*>columns_sum[float], <void*>columns_sum[double])
+export(
+    "regularize.apply", "fastnn.regularize",
+    <void*>regularize_apply[float], <void*>regularize_apply[double],
+)
+export("squares.sum", "fastnn.sum_squares", <void*>squares_sum[float], <void*>squares_sum[double])
+export("scale.apply", "fastnn.scale", <void*>scale_apply[float], <void*>scale_apply[double])
+export("dropout.apply", "fastnn.dropout", <void*>dropout_apply[float], <void*>dropout_apply[double])
+export(
+    "gather.float32", "fastnn.gather",
+    <void*>gather[float, float], <void*>gather[float, double],
+)
+export(
+    "gather.float64", "fastnn.gather",
+    <void*>gather[double, float], <void*>gather[double, double],
+)
+export(
+    "gather.uint8", "fastnn.gather",
+    <void*>gather[uint8_t, float], <void*>gather[uint8_t, double],
+)
+export("gather.int64", "fastnn.gather", <void*>gather_int64, <void*>gather_int64)
