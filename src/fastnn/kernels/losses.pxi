@@ -38,7 +38,7 @@ cdef double softmax_cross_entropy(
     cdef double mass[SLAB]    # sum_j t_j
     cdef double inner[SLAB]   # sum_j t_j (x_j - high)
     cdef double keep = 1 - smoothing, spread = smoothing / cols
-    cdef double result = 0, w, factor, at_label
+    cdef double result = 0, w, factor, inverse, at_label
     cdef real share, base, part
     cdef Py_ssize_t first = 0, n, r, j, label = 0
     while first < rows:
@@ -51,9 +51,7 @@ cdef double softmax_cross_entropy(
                 inner[r] = keep * (<double>pred[labels[first + r]] - high[r])
             else:
                 mass[r] = row_sum(probabilities + r * cols, cols)
-                inner[r] = keep * (
-                    row_dot(probabilities + r * cols, pred, cols, True) - mass[r] * high[r]
-                )
+                inner[r] = keep * row_dot(probabilities + r * cols, pred, cols, high[r], True)
                 mass[r] = keep * mass[r] + smoothing
             if smoothing > 0:
                 inner[r] += spread * (row_sum(pred, cols) - <double>cols * high[r])
@@ -69,7 +67,8 @@ cdef double softmax_cross_entropy(
             if grad is NULL:
                 continue
             factor = scale * w
-            share = <real>(factor * mass[r] / total[r])
+            inverse = 1 / total[r]
+            share = <real>(factor * mass[r] * inverse)
             base = <real>(factor * spread)
             if w == 0:
                 fill(grad, <real>0, cols)
@@ -77,7 +76,7 @@ cdef double softmax_cross_entropy(
                 label = labels[first + r]
                 # In double: where the right class is all but certain, this difference is
                 # the whole gradient.
-                at_label = grad[label] / total[r] - keep - spread
+                at_label = grad[label] * inverse - keep - spread
                 for j in range(cols):
                     grad[j] = grad[j] * share - base
                 grad[label] = <real>(factor * at_label)
@@ -259,7 +258,8 @@ cdef double binary_cross_entropy_values(
     Py_ssize_t rows, Py_ssize_t cols, double scale, const double* params,
 ) noexcept nogil:
     return mean_over_columns(
-        <formula>binary_cross_entropy_formula[real], pred, target, weight, grad, rows, cols, scale, params
+        <formula>binary_cross_entropy_formula[real],
+        pred, target, weight, grad, rows, cols, scale, params,
     )
 
 

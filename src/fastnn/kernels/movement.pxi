@@ -49,7 +49,7 @@ cdef void regularize_apply(
 
 
 cdef double squares_sum(const real* x, Py_ssize_t n) noexcept nogil:
-    return row_dot(x, x, n, False)
+    return row_dot(x, x, n, <real>0, False)
 
 
 cdef void scale_apply(const real* x, real* y, Py_ssize_t n, double a) noexcept nogil:
@@ -67,9 +67,11 @@ cdef inline uint64_t mix64(uint64_t z) noexcept nogil:
 
 
 cdef inline uint32_t noise(uint32_t position, uint32_t key0, uint32_t key1) noexcept nogil:
-    # For each key a bijection of 32 bits in which every input bit flips every output bit with
-    # probability 1/2 to within 0.01: C. Wellons' triple32 (2018), the second half of the key
-    # added between its rounds, so that keys don't merely permute the positions.
+    # C. Wellons' triple32 (2018), a bijection of 32 bits, with the second half of the key added
+    # between its rounds, so that keys don't merely permute the positions. Measured over 2^20
+    # positions: each bit of the position flips each bit of the noise with probability 1/2 to
+    # within 0.003. The tests check the mean, the correlation of positions up to 4096 apart and
+    # of keys one bit apart, and the chi-square of 16-bit words, to 5 standard deviations.
     cdef uint32_t h = position ^ key0
     h = (h ^ (h >> 17)) * <uint32_t>0xed5ad4bb
     h += key1

@@ -116,7 +116,7 @@ cdef void adam_prepare(
     hyper[4] = 1 / sqrt(one_minus_power(config[1], step))
     hyper[5] = config[2]
     hyper[6] = 0 if decoupled else config[3]
-    hyper[7] = 1 - lr * config[3] if decoupled else 1
+    hyper[7] = lr * config[3] if decoupled else 0
 
 
 cdef void adam_update(
@@ -125,12 +125,15 @@ cdef void adam_update(
 ) noexcept nogil:
     cdef real rate = <real>hyper[0], rest1 = <real>hyper[1]
     cdef real beta2 = <real>hyper[2], rest2 = <real>hyper[3], unbias2 = <real>hyper[4]
-    cdef real eps = <real>hyper[5], decay = <real>hyper[6], keep = <real>hyper[7], g, m, v
+    cdef real eps = <real>hyper[5], decay = <real>hyper[6], shrink = <real>hyper[7]
+    cdef real p, g, m, v
     cdef Py_ssize_t i
     for i in range(n):
-        g = grad[i] + decay * param[i]
+        p = param[i]
+        g = grad[i] + decay * p
         m = exp_avg[i] + rest1 * (g - exp_avg[i])
         v = beta2 * exp_avg_sq[i] + rest2 * (g * g)
         exp_avg[i] = m
         exp_avg_sq[i] = v
-        param[i] = keep * param[i] - rate * m / (root(v) * unbias2 + eps)
+        # Not p (1 - shrink): in float32 that factor's rounding would add up over the steps.
+        param[i] = (p - shrink * p) - rate * m / (root(v) * unbias2 + eps)

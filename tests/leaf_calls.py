@@ -1,0 +1,47 @@
+"""Call kernel leaves from Python, by the signatures of ``_leaf.pxd``."""
+
+import ctypes
+import importlib
+
+import numpy as np
+
+from fastnn import _cpu
+
+VARIANTS = {"baseline": "_kernels", "v3": "_kernels_v3", "v4": "_kernels_v4"}
+SUPPORTED = [VARIANTS[level] for level in _cpu.supported()]
+
+_pointer, _size, _double = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_double
+_SIGNATURES = {  # result, arguments
+    "fastnn.rows": (None, *[_pointer] * 2, _size, _size),
+    "fastnn.rows_grad": (None, *[_pointer] * 3, _size, _size),
+    "fastnn.loss": (_double, *[_pointer] * 4, _size, _size, _double, _pointer),
+    "fastnn.update": (None, *[_pointer] * 4, _size, _pointer),
+    "fastnn.prepare": (None, _pointer, _double, _double, _pointer),
+    "fastnn.bias": (None, *[_pointer] * 2, *[_size] * 3),
+    "fastnn.column_sum": (None, *[_pointer] * 2, *[_size] * 3),
+    "fastnn.regularize": (None, *[_pointer] * 2, _size, *[_double] * 3),
+    "fastnn.sum_squares": (_double, _pointer, _size),
+    "fastnn.scale": (None, *[_pointer] * 2, _size, _double),
+    "fastnn.dropout": (None, *[_pointer] * 2, _size, _size, ctypes.c_ulonglong, _double),
+    "fastnn.gather": (None, *[_pointer] * 3, *[_size] * 3, _double),
+}
+
+_capsule_name = ctypes.pythonapi.PyCapsule_GetName
+_capsule_name.restype, _capsule_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_capsule_pointer.restype = ctypes.c_void_p
+_capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+
+
+def leaf(variant, name, dtype):
+    """The leaf as a function of arrays (passed by address; None is NULL) and numbers."""
+    capsule = importlib.import_module(f"fastnn.{variant}").LEAVES[name, np.dtype(dtype).name]
+    signature = _capsule_name(capsule)
+    function = ctypes.CFUNCTYPE(*_SIGNATURES[signature.decode()])(
+        _capsule_pointer(capsule, signature)
+    )
+
+    def call(*args):
+        return function(*[a.ctypes.data if isinstance(a, np.ndarray) else a for a in args])
+
+    return call
