@@ -179,7 +179,7 @@ cdef void binary_cross_entropy_formula(
     for i in range(n):
         x = pred[i]
         t = target[i]
-        e = exp_(-abs(x))
+        e = exp_nonpositive(-abs(x))
         tail = e / (1 + e)  # sigmoid(-|x|): what x lacks to a certain answer
         value[i] = (x if x > 0 else <real>0) - x * t + log1p_unit(e)
         slope[i] = (1 - t) - tail if x > 0 else tail - t

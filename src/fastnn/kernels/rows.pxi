@@ -118,7 +118,7 @@ cdef inline void exp_rows(
             for j in range(width):
                 row[j] = source[j] - high[r]
         for j in range(rows * width):
-            tile[j] = exp_(tile[j])
+            tile[j] = exp_nonpositive(tile[j])
         for r in range(rows):
             total[r] += row_sum(tile + r * width, width)
         start += width
@@ -200,7 +200,7 @@ cdef void log_softmax_backward(
         while start < cols:
             width = min(TILE, cols - start)
             for j in range(n * width):
-                tile[j] = exp_(y[start + j])
+                tile[j] = exp_nonpositive(y[start + j])
             for r in range(n):
                 slope = grad + start + r * width
                 out = dx + start + r * width
