@@ -3,8 +3,8 @@
 Signatures and results are those of ``fastnn.functional``, whose documentation tells what the
 arguments mean. Here the code is the documentation: each body is its formula, in a form that
 neither overflows nor cancels, for any floating dtype; computed in long double it is an oracle
-for float64 (except the GELU, whose error function is as precise as C's in double). Arguments
-are not checked.
+for float64 (for the GELU one of C's precision, as its error function is C's in double).
+Arguments are not checked.
 
 ``saved`` is what a backward needs of its forward; the formula calls it ``x`` where that is the
 input and ``y`` where it is the output.
@@ -17,12 +17,16 @@ import math
 import numpy as np
 
 _PI = np.longdouble("3.14159265358979323846264338327950288")
+_GELU_CUBIC = np.longdouble("0.044715")
 _SELU_ALPHA = np.longdouble("1.67326324235437728481704291671695")
 _SELU_SCALE = np.longdouble("1.05070098735548049341933498529462")
 
 
+_quiet = np.errstate(all="ignore")  # infinities and NaN are results like any other
+
+
 def _formula(function):
-    """Make a formula a function of the public API: ``out``, and no warning about infinities.
+    """Make a formula a function of the public API, with ``out``.
 
     A backward's second argument says by its name what it is: x or y; in public it is ``saved``.
     """
@@ -33,12 +37,12 @@ def _formula(function):
     place = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
     parameters.insert(place, inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None))
 
+    @_quiet
     @functools.wraps(function)
     def evaluate(*args, out=None, **kwargs):
         if "saved" in kwargs:
             kwargs[saved] = kwargs.pop("saved")
-        with np.errstate(all="ignore"):
-            result = np.asarray(function(*args, **kwargs))
+        result = np.asarray(function(*args, **kwargs))
         if out is None:
             return result
         np.copyto(out, result, casting="no")
@@ -49,7 +53,15 @@ def _formula(function):
 
 
 def _erfc(x):
-    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), x.dtype)
+    """C's erfc at x rounded to double; its slope, where x is a long double, does the rest."""
+    near = x.astype(np.float64)
+    value = np.asarray(np.frompyfunc(math.erfc, 1, 1)(near), x.dtype)
+    return value - (x - near).astype(x.dtype) * np.exp(-x * x) * x.dtype.type(2 / np.sqrt(_PI))
+
+
+def _times(x, p):
+    """x * p with the limit 0 where p vanishes faster than x grows."""
+    return np.where(p == 0, 0, x * p)
 
 
 # Activations. Logistic curves are written with exp(-|x|), which never overflows.
@@ -67,13 +79,11 @@ def identity_backward(grad, y):
 
 @_formula
 def step(x):
-    """1 where x > 0, else 0; NaN stays NaN."""
-    return np.heaviside(x, 0)
+    return np.heaviside(x, 1)
 
 
 @_formula
 def step_backward(grad, y):
-    """0: the derivative wherever there is one."""
     return np.zeros_like(grad)
 
 
@@ -105,7 +115,7 @@ def relu(x):
 
 @_formula
 def relu_backward(grad, y):
-    return np.where(y > 0, grad, 0)
+    return np.where(y <= 0, 0, grad)
 
 
 @_formula
@@ -114,8 +124,8 @@ def leaky_relu(x, *, negative_slope=0.01):
 
 
 @_formula
-def leaky_relu_backward(grad, x, *, negative_slope=0.01):
-    return np.where(x > 0, grad, negative_slope * grad)
+def leaky_relu_backward(grad, y, *, negative_slope=0.01):
+    return np.where(y > 0, grad, negative_slope * grad)
 
 
 @_formula
@@ -124,20 +134,20 @@ def elu(x, *, alpha=1.0):
 
 
 @_formula
-def elu_backward(grad, x, *, alpha=1.0):
-    return np.where(x > 0, grad, grad * (alpha * np.exp(np.minimum(x, 0))))
+def elu_backward(grad, y, *, alpha=1.0):
+    return grad * np.where(y > 0, 1, y + alpha)
 
 
 @_formula
 def selu(x):
-    alpha, scale = x.dtype.type(_SELU_ALPHA), x.dtype.type(_SELU_SCALE)
-    return scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    scale, scale_alpha = x.dtype.type(_SELU_SCALE), x.dtype.type(_SELU_SCALE * _SELU_ALPHA)
+    return np.where(x > 0, scale * x, scale_alpha * np.expm1(np.minimum(x, 0)))
 
 
 @_formula
-def selu_backward(grad, x):
-    alpha, scale = x.dtype.type(_SELU_ALPHA), x.dtype.type(_SELU_SCALE)
-    return grad * scale * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0)))
+def selu_backward(grad, y):
+    scale, scale_alpha = y.dtype.type(_SELU_SCALE), y.dtype.type(_SELU_SCALE * _SELU_ALPHA)
+    return grad * np.where(y > 0, scale, y + scale_alpha)
 
 
 @_formula
@@ -152,66 +162,63 @@ def softplus_backward(grad, x, *, beta=1.0):
 
 @_formula
 def softsign(x):
-    return x / (1 + np.abs(x))
+    return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
 
 
 @_formula
-def softsign_backward(grad, x):
-    return grad / (1 + np.abs(x)) ** 2
+def softsign_backward(grad, y):
+    return grad * (1 - np.abs(y)) ** 2
 
 
 @_formula
 def gelu(x):
     """x * Phi(x), with Phi the standard normal distribution function."""
-    return x * (_erfc(-x * np.sqrt(x.dtype.type(0.5))) / 2)
+    return _times(x, _erfc(-x * np.sqrt(x.dtype.type(0.5))) / 2)
 
 
 @_formula
 def gelu_backward(grad, x):
     distribution = _erfc(-x * np.sqrt(x.dtype.type(0.5))) / 2
     density = np.exp(-x * x / 2) / np.sqrt(x.dtype.type(2 * _PI))
-    return grad * (distribution + x * density)
+    return grad * (distribution + _times(x, density))
 
 
 def _gelu_tanh_argument(x):
     """(1 + tanh(u)) / 2 = sigmoid(2 u): this returns 2 u."""
-    return np.sqrt(x.dtype.type(8 / _PI)) * (x + x.dtype.type(np.longdouble("0.044715")) * x**3)
+    return np.sqrt(x.dtype.type(8 / _PI)) * (x + x.dtype.type(_GELU_CUBIC) * x**3)
 
 
 @_formula
 def gelu_tanh(x):
-    return x * sigmoid(_gelu_tanh_argument(x))
+    return _times(x, sigmoid(_gelu_tanh_argument(x)))
 
 
 @_formula
 def gelu_tanh_backward(grad, x):
-    s = sigmoid(_gelu_tanh_argument(x))
-    # Beyond 50 the slope of the sigmoid is zero; the clip keeps its polynomial factor finite.
-    z = np.clip(x, -50, 50)
-    u = _gelu_tanh_argument(z)
-    du = np.sqrt(x.dtype.type(8 / _PI)) * (1 + x.dtype.type(3 * np.longdouble("0.044715")) * z**2)
-    return grad * (s + z * du * sigmoid(u) * sigmoid(-u))
+    u = _gelu_tanh_argument(x)
+    du = np.sqrt(x.dtype.type(8 / _PI)) * (1 + x.dtype.type(3 * _GELU_CUBIC) * x**2)
+    return grad * (sigmoid(u) + _times(x * du, sigmoid(u) * sigmoid(-u)))
 
 
 @_formula
 def silu(x):
-    return x * sigmoid(x)
+    return _times(x, sigmoid(x))
 
 
 @_formula
 def silu_backward(grad, x):
-    return grad * (sigmoid(x) * (1 + x * sigmoid(-x)))
+    return grad * (sigmoid(x) + _times(x, sigmoid(x) * sigmoid(-x)))
 
 
 @_formula
 def mish(x):
-    return x * np.tanh(softplus(x))
+    return _times(x, np.tanh(softplus(x)))
 
 
 @_formula
 def mish_backward(grad, x):
     s = softplus(x)
-    return grad * (np.tanh(s) + x * sigmoid(x) / np.cosh(s) ** 2)
+    return grad * (np.tanh(s) + _times(x, sigmoid(x) / np.cosh(s) ** 2))
 
 
 @_formula
@@ -220,8 +227,8 @@ def hardsigmoid(x):
 
 
 @_formula
-def hardsigmoid_backward(grad, y):
-    return np.where((y > 0) & (y < 1), grad / 6, 0)
+def hardsigmoid_backward(grad, x):
+    return np.where(np.abs(x) >= 3, 0, grad / 6)
 
 
 @_formula
@@ -231,17 +238,17 @@ def hardtanh(x, *, min_val=-1.0, max_val=1.0):
 
 @_formula
 def hardtanh_backward(grad, y, *, min_val=-1.0, max_val=1.0):
-    return np.where((y > min_val) & (y < max_val), grad, 0)
+    return np.where((y <= min_val) | (y >= max_val), 0, grad)
 
 
 @_formula
 def hardswish(x):
-    return x * np.clip(x + 3, 0, 6) / 6
+    return _times(x, np.clip(x + 3, 0, 6) / 6)
 
 
 @_formula
 def hardswish_backward(grad, x):
-    return grad * np.where(np.abs(x) < 3, x / 3 + x.dtype.type(0.5), x >= 3)
+    return grad * np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) / 6))
 
 
 @_formula
@@ -251,7 +258,7 @@ def relu6(x):
 
 @_formula
 def relu6_backward(grad, y):
-    return np.where((y > 0) & (y < 6), grad, 0)
+    return np.where((y <= 0) | (y >= 6), 0, grad)
 
 
 @_formula
@@ -314,17 +321,18 @@ def _wide(x):
 def _weighted_mean(losses, gradients, sample_weight, grad_out):
     """losses (N) and their gradients (N, ...) -> (sum w_i l_i / sum w_i, its gradient)."""
     weight = np.ones_like(losses) if sample_weight is None else sample_weight.astype(losses.dtype)
-    total = weight.sum()
-    share = weight / total if total else np.zeros_like(weight)
-    loss = float((share * losses).sum())
-    share = share.reshape(-1, *[1] * (gradients.ndim - 1))
-    gradient = (share * gradients).astype(gradients.dtype)
+    counted = weight > 0  # a row of weight 0 counts for nothing, even where it is not finite
+    share = weight / max(weight.sum(), np.finfo(weight.dtype).tiny)
+    loss = float(share[counted] @ losses[counted])
+    gradient = np.zeros_like(gradients)
+    gradient[counted] = (gradients[counted].T * share[counted]).T
     if grad_out is None:
         return loss, gradient
     np.copyto(grad_out, gradient, casting="no")
     return loss, grad_out
 
 
+@_quiet
 def softmax_cross_entropy(
     logits, labels, *, sample_weight=None, label_smoothing=0.0, grad_out=None
 ):
@@ -333,8 +341,7 @@ def softmax_cross_entropy(
         labels = (labels[:, None] == np.arange(classes)).astype(logits.dtype)
     target = (1 - label_smoothing) * labels + label_smoothing / classes
     log_p = log_softmax(logits)
-    with np.errstate(invalid="ignore"):  # 0 * -inf, of a class that is ruled out and not asked for
-        losses = -np.where(target == 0, 0, target * log_p).sum(axis=1, dtype=_wide(logits))
+    losses = -_times(log_p, target).sum(axis=1, dtype=_wide(logits))
     gradients = np.exp(log_p) * target.sum(axis=1, keepdims=True) - target
     return _weighted_mean(losses, gradients, sample_weight, grad_out)
 
@@ -346,16 +353,19 @@ def _mean_over_elements(values, slopes, sample_weight, grad_out):
     return _weighted_mean(losses / columns, slopes / columns, sample_weight, grad_out)
 
 
+@_quiet
 def mse(pred, target, *, sample_weight=None, grad_out=None):
     d = pred - target
     return _mean_over_elements(d * d, 2 * d, sample_weight, grad_out)
 
 
+@_quiet
 def l1(pred, target, *, sample_weight=None, grad_out=None):
     d = pred - target
     return _mean_over_elements(np.abs(d), np.sign(d), sample_weight, grad_out)
 
 
+@_quiet
 def huber(pred, target, *, delta=1.0, sample_weight=None, grad_out=None):
     d = pred - target
     size = np.abs(d)
@@ -363,16 +373,19 @@ def huber(pred, target, *, delta=1.0, sample_weight=None, grad_out=None):
     return _mean_over_elements(values, np.clip(d, -delta, delta), sample_weight, grad_out)
 
 
+@_quiet
 def hinge(pred, target, *, sample_weight=None, grad_out=None):
     margin = np.maximum(1 - target * pred, 0)
     return _mean_over_elements(margin, np.where(margin > 0, -target, 0), sample_weight, grad_out)
 
 
+@_quiet
 def squared_hinge(pred, target, *, sample_weight=None, grad_out=None):
     margin = np.maximum(1 - target * pred, 0)
     return _mean_over_elements(margin**2, -2 * target * margin, sample_weight, grad_out)
 
 
+@_quiet
 def binary_cross_entropy_with_logits(pred, target, *, sample_weight=None, grad_out=None):
     values = np.maximum(pred, 0) - pred * target + np.log1p(np.exp(-np.abs(pred)))
     return _mean_over_elements(values, sigmoid(pred) - target, sample_weight, grad_out)
