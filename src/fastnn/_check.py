@@ -7,6 +7,7 @@ where strides ask for it). Nothing has been written when a check raises.
 """
 
 import functools
+import itertools
 import math
 import numbers
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy import may_share_memory, ndarray
 
 FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+_INT64 = np.dtype(np.int64)
 
 
 # Is this the ordinary case? flags.carray means C-contiguous, aligned and writeable.
@@ -52,21 +54,19 @@ def grad_ready(grad, saved, out):
     )
 
 
-def all_apart(param, *others):
-    """Whether arrays (None aside) are plain, alike and surely in memory of their own."""
-    if not plain(param):
+def all_apart(first, *rest):
+    """Whether arrays are plain, alike and surely in memory of their own."""
+    if not plain(first):
         return False
-    seen = [param]
-    for other in others:
-        if other is None:
-            continue
-        if not like(other, param):
+    owners = first.base is None
+    for a in rest:
+        if not like(a, first):
             return False
-        for another in seen:
-            if not apart(other, another):
-                return False
-        seen.append(other)
-    return True
+        owners = owners and a.base is None
+    arrays = first, *rest
+    if owners:
+        return len(set(map(id, arrays))) == len(arrays)
+    return not any(may_share_memory(a, b) for a, b in itertools.combinations(arrays, 2))
 
 
 # Arrays, looked at closely.
@@ -117,39 +117,40 @@ def inputs(**arrays):
     return ready
 
 
-def target(name, value, model_shape, dtype, *, may_be=None, not_be=None):
+def target(name, value, expected_shape, dtype, *, may_be=None, not_be=None):
     """An array to be written: contiguous, writeable, and apart from what is read.
 
     It may be one of the arrays ``may_be`` (exactly), but not share a part with it, and share
     nothing with those in ``not_be``. Both are dicts by argument name; None in them is skipped.
     """
-    _array(name, value)
-    _dtype(name, value, dtype)
-    shape(name, value, model_shape)
-    if not value.flags.c_contiguous or not value.flags.aligned:
+    if not (plain(value) and value.dtype is dtype):
+        _array(name, value)
+        _dtype(name, value, dtype)
+    shape(name, value, expected_shape)
+    flags = value.flags
+    if not flags.c_contiguous or not flags.aligned:
         raise ValueError(
-            f"{name}: expected a C-contiguous array, as it is written in place, "
+            f"{name}: expected an aligned, C-contiguous array, as it is written in place, "
             f"got strides {value.strides}"
         )
-    if not value.flags.writeable:
+    if not flags.writeable:
         raise ValueError(f"{name}: expected a writeable array, got a read-only one")
     for other_name, other in (may_be or {}).items():
-        if _overlap(value, other) and not _same_memory(value, other):
+        if not beside(value, other) and _overlap(value, other) and not _same_memory(value, other):
             raise ValueError(
                 f"{name}: expected {other_name} itself or memory apart from it, "
                 "got an array that overlaps it in part"
             )
     for other_name, other in (not_be or {}).items():
-        if other is not None and _overlap(value, other):
+        if other is not None and not apart(value, other) and _overlap(value, other):
             raise ValueError(
                 f"{name}: expected memory apart from {other_name}, got an array that overlaps it"
             )
 
 
 def _overlap(a, b):
-    if not may_share_memory(a, b):
-        return False
-    try:  # the bounds overlap, but strided arrays may interleave
+    """Whether arrays whose bounds overlap have memory in common: they may interleave."""
+    try:
         return np.shares_memory(a, b, max_work=100_000)
     except np.exceptions.TooHardError:
         return True
@@ -226,22 +227,17 @@ def cross_entropy(logits, labels, sample_weight, grad_out):
         )
     weight = weights(sample_weight, ready)
     if grad_out is not None:
-        others = {"labels": labels, "sample_weight": sample_weight}
-        target(
-            "grad_out",
-            grad_out,
-            logits.shape,
-            logits.dtype,
-            may_be={"logits": logits},
-            not_be=others,
-        )
+        may_be = {"logits": logits}
+        not_be = {"labels": labels, "sample_weight": sample_weight}
+        target("grad_out", grad_out, ready.shape, ready.dtype, may_be=may_be, not_be=not_be)
     return ready, targets, weight
 
 
 def classes(labels, count, number_of_classes):
     """Integer labels (count,) in range, as contiguous int64."""
     shape("labels", labels, (count,))
-    codes = np.require(labels, np.int64, ("C", "A", "E"))
+    ordinary = type(labels) is ndarray and labels.dtype is _INT64 and labels.flags.carray
+    codes = labels if ordinary else np.require(labels, np.int64, ("C", "A", "E"))
     # Read as unsigned, a negative number is a huge one: one pass finds both kinds of mistake.
     if count and np.maximum.reduce(codes.view(np.uint64)) >= number_of_classes:
         index = int(np.argmax((labels < 0) | (labels >= number_of_classes)))
@@ -268,7 +264,7 @@ def weights(value, model):
 
 
 def update(param, grad, **states):
-    """The arrays of an optimizer step; a state that is None is not in use. Returns grad, ready."""
+    """The arrays of an optimizer step. Returns grad, ready."""
     (ready,) = inputs(grad=grad)
     _array("param", param)
     _dtype("param", param, None)
@@ -276,9 +272,8 @@ def update(param, grad, **states):
     shape("grad", grad, param.shape)
     read = {"grad": grad}
     for name, value in {"param": param, **states}.items():
-        if value is not None:
-            target(name, value, param.shape, param.dtype, not_be=read)
-            read[name] = value
+        target(name, value, param.shape, param.dtype, not_be=read)
+        read[name] = value
     return ready
 
 
@@ -321,27 +316,33 @@ def _remembered(check):
     fast = functools.lru_cache(typed=True)(check)
 
     @functools.wraps(check)
-    def remembered(*args):
+    def remembered(*args, **kwargs):
         try:
-            return fast(*args)
+            return fast(*args, **kwargs)
         except TypeError:  # unhashable (a list of betas), or wrong, and check tells which
-            return check(*args)
+            return check(*args, **kwargs)
 
     return remembered
 
 
-def parameters(row, given):
-    """An activation's parameters, in the registry's order, from the keywords of a call."""
-    for name in given:
-        if name not in row.params:
-            raise TypeError(f"{row.name}() got an unexpected keyword argument {name!r}")
-    values = {
-        name: number(name, given.get(name, default), FINITE) for name, default in row.params.items()
-    }
-    for name, condition in row.checks:
-        if not eval(condition, {}, values):  # the registry's own text
-            raise ValueError(f"{name}: expected {condition}, got {values[name]}")
-    return tuple(values.values())
+def parameters(row):
+    """The function from an activation's keywords to its parameters in the registry's order."""
+
+    @_remembered
+    def check(**given):
+        for name in given:
+            if name not in row.params:
+                raise TypeError(f"{row.name}() got an unexpected keyword argument {name!r}")
+        values = {
+            name: number(name, given.get(name, default), FINITE)
+            for name, default in row.params.items()
+        }
+        for name, condition in row.checks:
+            if not eval(condition, {}, values):  # the registry's own text
+                raise ValueError(f"{name}: expected {condition}, got {values[name]}")
+        return tuple(values.values())
+
+    return check
 
 
 def _momentum(momentum, nesterov):
@@ -349,12 +350,6 @@ def _momentum(momentum, nesterov):
     if nesterov and not momentum:
         raise ValueError("nesterov: expected momentum > 0 with it, got momentum 0")
     return pair
-
-
-def momentum_buffer(value):
-    if value is None:
-        raise TypeError("momentum_buffer: expected an array, as momentum > 0, got None")
-    return value
 
 
 @_remembered
@@ -405,6 +400,7 @@ def delta(value):
     return (number("delta", value, POSITIVE),)
 
 
-@_remembered
 def rate(lr):
+    if type(lr) is float and 0 <= lr < math.inf:
+        return lr
     return number("lr", lr, NONNEGATIVE)

@@ -276,7 +276,7 @@ def log_sigmoid_backward(grad, x):
 
 @_formula
 def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
     return e / e.sum(axis=-1, keepdims=True)
 
 
@@ -287,7 +287,7 @@ def softmax_backward(grad, y):
 
 @_formula
 def log_softmax(x):
-    shifted = x - x.max(axis=-1, keepdims=True)
+    shifted = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 

@@ -22,7 +22,7 @@ Parameters
 x : ndarray of float32 or float64
     {shape}.
 out : ndarray, optional
-    Where the result goes; may be `x` itself{in_place}.
+    Where the result goes. {in_place}
 {params}
 Returns
 -------
@@ -44,7 +44,9 @@ Examples
 True
 """
 
-_BACKWARD = """The gradient with respect to x of `{name}`: {gradient}.
+_BACKWARD = """The gradient with respect to x of `{name}`.
+
+It is {gradient}.
 
 Parameters
 ----------
@@ -81,13 +83,17 @@ True
 def _publish(forward, backward, row, **texts):
     """Export a pair with names, signatures and documentation from its row."""
     keyword, positional = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    conditions = dict(row.checks)
     texts |= {
         "name": row.name,
         "formula": row.formula,
-        "gradient": row.gradient,
-        "params": "".join(f"{name} : float, default {v}\n" for name, v in row.params.items()),
+        "params": "".join(
+            f"{name} : float, default {default}\n    {conditions.get(name, 'Finite')}.\n"
+            for name, default in row.params.items()
+        ),
         "saved": "input" if row.saves == "x" else "output",
-        "in_place": "; the backward needs `x`, though" if row.saves == "x" else "",
+        "in_place": "It may be `x` itself"
+        + (", if no backward is to follow, as that needs `x`." if row.saves == "x" else "."),
         "example": "x" if row.saves == "x" else f"functional.{row.name}(x)",
         "raises": RAISES,
     }
@@ -104,7 +110,8 @@ def _publish(forward, backward, row, **texts):
             ]
         )
         bounds = texts["bounds"][suffix == "_backward"]
-        notes = "\n\n".join(part for part in (bounds, row.note, row.source) if part)
+        source = row.source and f"Source: {row.source}."
+        notes = "\n\n".join(part for part in (bounds, row.note, source) if part)
         function.__doc__ = text.format(**texts, notes=notes)
         globals()[function.__name__] = function
         __all__.append(function.__name__)
@@ -112,13 +119,17 @@ def _publish(forward, backward, row, **texts):
 
 # Activations, a pair of functions for each row of the registry.
 
+_POINTWISE = {}  # name -> its leaves, forward and backward, and its default parameters
+
 
 def _activation(row):
     forward_leaves, backward_leaves = table(f"{row.name}.forward"), table(f"{row.name}.backward")
-    defaults = tuple(row.params.values())
+    parameters = _check.parameters(row)
+    defaults = parameters()
+    _POINTWISE[row.name] = forward_leaves, backward_leaves, defaults
 
     def forward(x, *, out=None, **params):
-        values = _check.parameters(row, params) if params else defaults
+        values = parameters(**params) if params else defaults
         if not map_ready(x, out):
             (x,) = _check.elementwise(out, x=x)
         if out is None:
@@ -127,7 +138,7 @@ def _activation(row):
         return out
 
     def backward(grad, saved, *, out=None, **params):
-        values = _check.parameters(row, params) if params else defaults
+        values = parameters(**params) if params else defaults
         if not grad_ready(grad, saved, out):
             grad, saved = _check.elementwise(out, grad=grad, saved=saved)
         if out is None:
@@ -136,11 +147,19 @@ def _activation(row):
         return out
 
     bounds = [
-        f"Maximum error: {row.ulp['float32'][way]:g} ULP in float32, "
+        f"Maximum error{of}: {row.ulp['float32'][way]:g} ULP in float32, "
         f"{row.ulp['float64'][way]:g} in float64."
-        for way in (0, 1)
+        for way, of in enumerate(("", " relative to the larger term of f'" * row.absolute))
     ]
-    _publish(forward, backward, row, where="element by element", shape="Any shape", bounds=bounds)
+    _publish(
+        forward,
+        backward,
+        row,
+        where="element by element",
+        shape="Any shape",
+        gradient=f"grad f'(x), f'(x) = {row.gradient}" + "; y is the output" * (row.saves == "y"),
+        bounds=bounds,
+    )
 
 
 for _row in ACTIVATIONS.values():
@@ -157,6 +176,7 @@ class _Rows(NamedTuple):
     note: str
     saves = "y"
     params = MappingProxyType({})
+    checks = ()
     source = ""
 
 
@@ -185,8 +205,15 @@ def _row_wise(row):
             )
         return out
 
-    shape = "At least one dimension; one is a single row"
-    _publish(forward, backward, row, where="over the last axis", shape=shape, bounds=("", ""))
+    _publish(
+        forward,
+        backward,
+        row,
+        where="over the last axis",
+        shape="At least one dimension; one is a single row",
+        gradient=f"{row.gradient}; y is the output",
+        bounds=("", ""),
+    )
 
 
 _NO_MAXIMUM = "A row with a NaN, with +inf or of nothing but -inf gives NaN."
@@ -201,10 +228,10 @@ _BIAS, _COLUMN_SUM = table("bias.add"), table("columns.sum")
 
 def _named(activation):
     try:
-        return ACTIVATIONS[activation]
+        return _POINTWISE[activation]
     except (KeyError, TypeError):
         raise ValueError(
-            f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}"
+            f"activation: expected one of {', '.join(_POINTWISE)}, got {activation!r}"
         ) from None
 
 
@@ -239,7 +266,7 @@ def bias_activation(x, bias, activation, *, out=None):
     array([[1.5, 0. ],
            [0. , 1. ]])
     """
-    row = _named(activation)
+    leaves, _, params = _named(activation)
     if not (
         map_ready(x, out)
         and plain(bias)
@@ -252,10 +279,8 @@ def bias_activation(x, bias, activation, *, out=None):
     if out is None:
         out = np.empty(x.shape, x.dtype)
     if x.size:
-        leaf = table(f"{activation}.forward")[x.dtype]
-        columns = x.shape[-1]
-        params = tuple(row.params.values())
-        run_bias_map(_BIAS[x.dtype], leaf, x, bias, out, x.size // columns, columns, params)
+        rows, columns = x.size // x.shape[-1], x.shape[-1]
+        run_bias_map(_BIAS[x.dtype], leaves[x.dtype], x, bias, out, rows, columns, params)
     return out
 
 
@@ -295,7 +320,7 @@ def bias_activation_backward(grad, saved, activation, *, out=None, bias_grad=Non
     >>> dbias
     array([2., 2.])
     """
-    row = _named(activation)
+    _, leaves, params = _named(activation)
     if not (grad_ready(grad, saved, out) and grad.ndim and bias_grad is None):
         grad, saved = _check.bias_grad(grad, saved, out, bias_grad)
     columns = grad.shape[-1]
@@ -306,8 +331,7 @@ def bias_activation_backward(grad, saved, activation, *, out=None, bias_grad=Non
     if not grad.size:
         bias_grad[...] = 0
         return out, bias_grad
-    leaf, column_sum = table(f"{activation}.backward")[grad.dtype], _COLUMN_SUM[grad.dtype]
-    params = tuple(row.params.values())
+    leaf, column_sum = leaves[grad.dtype], _COLUMN_SUM[grad.dtype]
     rows = grad.size // columns
     run_bias_grad(leaf, column_sum, grad, saved, out, bias_grad, rows, columns, params)
     return out, bias_grad

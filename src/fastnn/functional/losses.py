@@ -201,8 +201,8 @@ def squared_hinge(pred, target, *, sample_weight=None, grad_out=None):
     --------
     >>> import numpy as np
     >>> from fastnn import functional
-    >>> functional.squared_hinge(np.array([[0.5, 2.0]]), np.array([[1.0, 1.0]]))
-    (0.125, array([[-0.5,  0. ]]))
+    >>> functional.squared_hinge(np.array([[0.5, -1.0]]), np.array([[1.0, 1.0]]))
+    (2.125, array([[-0.5, -2. ]]))
     """
     return _loss(_SQUARED_HINGE, (), pred, target, sample_weight, grad_out)
 

@@ -22,22 +22,17 @@ _SGD, _ADAGRAD, _RMSPROP, _ADAM = map(_leaves, ("sgd", "adagrad", "rmsprop", "ad
 
 
 def _update(leaves, config, lr, step, param, grad, **states):
-    """states: at most two arrays by name, None where the optimizer keeps nothing."""
-    state1, state2 = (*states.values(), None, None)[:2]
-    if not all_apart(param, grad, state1, state2):
+    lr = _check.rate(lr)
+    if not all_apart(param, grad, *states.values()):
         grad = _check.update(param, grad, **states)
-    prepare, update = leaves
-    run_update(
-        prepare[param.dtype],
-        update[param.dtype],
-        param,
-        grad,
-        state1,
-        state2,
-        config,
-        _check.rate(lr),
-        step,
-    )
+    prepare, update = leaves[0][param.dtype], leaves[1][param.dtype]
+    state1, state2 = (*states.values(), None, None)[:2]
+    run_update(prepare, update, param, grad, state1, state2, config, lr, step)
+
+
+def _momentum(momentum, momentum_buffer):
+    """The state that momentum keeps: without it the buffer is left alone."""
+    return {"momentum_buffer": momentum_buffer} if momentum else {}
 
 
 @completed
@@ -86,8 +81,8 @@ def sgd_update(
     array([0.75, 2.25])
     """
     config = _check.sgd(momentum, nesterov, weight_decay)
-    buffer = _check.momentum_buffer(momentum_buffer) if momentum else None
-    _update(_SGD, config, lr, 1, param, grad, momentum_buffer=buffer)
+    states = _momentum(momentum, momentum_buffer)
+    _update(_SGD, config, lr, 1, param, grad, **states)
 
 
 @completed
@@ -199,8 +194,8 @@ def rmsprop_update(
     array([0.75, 2.25])
     """
     config = _check.rmsprop(alpha, eps, momentum, nesterov, weight_decay)
-    buffer = _check.momentum_buffer(momentum_buffer) if momentum else None
-    _update(_RMSPROP, config, lr, 1, param, grad, square_avg=square_avg, momentum_buffer=buffer)
+    states = _momentum(momentum, momentum_buffer)
+    _update(_RMSPROP, config, lr, 1, param, grad, square_avg=square_avg, **states)
 
 
 @completed
