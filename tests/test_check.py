@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn import _check
+from fastnn import _check, _settings
 
 MEMORY = np.zeros(40, np.float32)
 PLACES = np.arange(40)
@@ -104,7 +104,7 @@ def test_misaligned_target():
     "value", [1, 0.5, np.float32(0.5), np.int8(1), np.float64(0), Fraction(1, 3)]
 )
 def test_number_accepts_any_real(value):
-    result = _check.number("lr", value, _check.NONNEGATIVE)
+    result = _settings.number("lr", value, _settings.NONNEGATIVE)
     assert type(result) is float
     assert result == pytest.approx(float(value))
 
@@ -112,41 +112,41 @@ def test_number_accepts_any_real(value):
 @pytest.mark.parametrize("value", [True, np.True_, "1", None, 1j, np.ones(1), [1]])
 def test_number_rejects_the_rest(value):
     with pytest.raises(TypeError, match="lr: expected a finite number >= 0, got "):
-        _check.rate(value)
+        _settings.rate(value)
 
 
 @pytest.mark.parametrize(
     ("kind", "inside", "outside"),
     [
-        (_check.FINITE, [-1e300, 0, 1e300], [np.inf, -np.inf, np.nan]),
-        (_check.NONNEGATIVE, [0, 1e300], [-1e-300, np.inf, np.nan]),
-        (_check.POSITIVE, [1e-300, 1e300], [0, -1, np.inf, np.nan]),
-        (_check.DECAY, [0, 0.999], [-1e-300, 1, np.nan]),
-        (_check.SHARE, [0, 1], [-1e-300, 1.001, np.nan]),
+        (_settings.FINITE, [-1e300, 0, 1e300], [np.inf, -np.inf, np.nan]),
+        (_settings.NONNEGATIVE, [0, 1e300], [-1e-300, np.inf, np.nan]),
+        (_settings.POSITIVE, [1e-300, 1e300], [0, -1, np.inf, np.nan]),
+        (_settings.DECAY, [0, 0.999], [-1e-300, 1, np.nan]),
+        (_settings.SHARE, [0, 1], [-1e-300, 1.001, np.nan]),
     ],
 )
 def test_ranges(kind, inside, outside):
     for value in inside:
-        assert _check.number("a", value, kind) == value
+        assert _settings.number("a", value, kind) == value
     for value in outside:
         with pytest.raises(ValueError, match=re.escape(f"a: expected {kind[0]}")):
-            _check.number("a", value, kind)
+            _settings.number("a", value, kind)
 
 
 def test_settings_are_checked_even_where_an_equal_one_was_seen():
     """1 == True: memory must not take one for the other."""
-    assert _check.sgd(1, False, 0) == (1.0, 0.0, 0.0)
+    assert _settings.sgd(1, False, 0) == (1.0, 0.0, 0.0)
     with pytest.raises(TypeError, match="momentum: expected a finite number >= 0, got bool"):
-        _check.sgd(True, False, 0)
-    assert _check.adam([0.5, 0.75], 1e-8, 0.0, True) == (0.5, 0.75, 1e-8, 0.0, 1.0)
+        _settings.sgd(True, False, 0)
+    assert _settings.adam([0.5, 0.75], 1e-8, 0.0, True) == (0.5, 0.75, 1e-8, 0.0, 1.0)
     with pytest.raises(TypeError, match="decoupled: expected a bool, got int"):
-        _check.adam((0.5, 0.75), 1e-8, 0.0, 1)
+        _settings.adam((0.5, 0.75), 1e-8, 0.0, 1)
 
 
 @pytest.mark.parametrize("value", [1, np.int32(1), np.uint8(7), 10**9])
 def test_step(value):
-    assert type(_check.step(value)) is int
-    assert _check.step(value) == value
+    assert type(_settings.step(value)) is int
+    assert _settings.step(value) == value
 
 
 def test_first_bad_label_is_named():

@@ -1,4 +1,4 @@
-"""Checks of the array API: every message about dtypes, shapes, memory and scalars.
+"""Checks of the array API: every message about dtypes, shapes and memory.
 
 The first part answers in a fraction of a microsecond whether arrays are of the ordinary kind:
 plain, contiguous, alike, apart. Only if they are not does ``functional`` call the second part,
@@ -6,10 +6,8 @@ which either finds what is wrong and raises, or returns inputs that the engine c
 where strides ask for it). Nothing has been written when a check raises.
 """
 
-import functools
 import itertools
 import math
-import numbers
 
 import numpy as np
 from numpy import may_share_memory, ndarray
@@ -202,7 +200,7 @@ def bias_grad(grad, saved, out, value):
 def elementwise_loss(pred, target_values, sample_weight, grad_out):
     ready = inputs(pred=pred, target=target_values)
     at_least_1d("pred", pred)
-    weight = weights(sample_weight, ready[0])
+    weight = weights(sample_weight, len(pred), pred.dtype)
     if grad_out is not None:
         others = {"target": target_values, "sample_weight": sample_weight}
         target("grad_out", grad_out, pred.shape, pred.dtype, may_be={"pred": pred}, not_be=others)
@@ -225,7 +223,7 @@ def cross_entropy(logits, labels, sample_weight, grad_out):
             f"labels: expected integers, or {logits.dtype.name} probabilities of shape "
             f"{logits.shape}, got {labels.dtype.name}"
         )
-    weight = weights(sample_weight, ready)
+    weight = weights(sample_weight, len(logits), logits.dtype)
     if grad_out is not None:
         may_be = {"logits": logits}
         not_be = {"labels": labels, "sample_weight": sample_weight}
@@ -233,27 +231,27 @@ def cross_entropy(logits, labels, sample_weight, grad_out):
     return ready, targets, weight
 
 
-def classes(labels, count, number_of_classes):
-    """Integer labels (count,) in range, as contiguous int64."""
-    shape("labels", labels, (count,))
+def classes(labels, rows, number_of_classes, *, name="labels"):
+    """Integer labels (rows,) in range, as contiguous int64."""
+    shape(name, labels, (rows,))
     ordinary = type(labels) is ndarray and labels.dtype is _INT64 and labels.flags.carray
     codes = labels if ordinary else np.require(labels, np.int64, ("C", "A", "E"))
     # Read as unsigned, a negative number is a huge one: one pass finds both kinds of mistake.
-    if count and np.maximum.reduce(codes.view(np.uint64)) >= number_of_classes:
+    if rows and np.maximum.reduce(codes.view(np.uint64)) >= number_of_classes:
         index = int(np.argmax((labels < 0) | (labels >= number_of_classes)))
         raise ValueError(
-            f"labels: expected integers in [0, {number_of_classes}), "
+            f"{name}: expected integers in [0, {number_of_classes}), "
             f"got {labels[index]} at index {index}"
         )
     return codes
 
 
-def weights(value, model):
-    """sample_weight, one for each row of model; None stays None."""
+def weights(value, rows, dtype):
+    """sample_weight, one for each row; None stays None."""
     if value is None:
         return None
-    ready = floats("sample_weight", value, model.dtype)
-    shape("sample_weight", value, model.shape[:1])
+    ready = floats("sample_weight", value, dtype)
+    shape("sample_weight", value, (rows,))
     # NaN fails the first comparison, as the minimum of an array with a NaN is NaN.
     if ready.size and not (ready.min() >= 0 and ready.max() < math.inf):
         index = int(np.argmin((ready >= 0) & (ready < math.inf)))
@@ -275,132 +273,3 @@ def update(param, grad, **states):
         target(name, value, param.shape, param.dtype, not_be=read)
         read[name] = value
     return ready
-
-
-# Scalars. A kind is what the message expects and the test for it.
-
-FINITE = "a finite number", math.isfinite
-NONNEGATIVE = "a finite number >= 0", lambda v: 0 <= v < math.inf
-POSITIVE = "a finite number > 0", lambda v: 0 < v < math.inf
-DECAY = "a number in [0, 1)", lambda v: 0 <= v < 1
-SHARE = "a number in [0, 1]", lambda v: 0 <= v <= 1
-
-
-def number(name, value, kind):
-    expected, holds = kind
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected {expected}, got {type(value).__name__}")
-    if not holds(value):
-        raise ValueError(f"{name}: expected {expected}, got {value}")
-    return float(value)
-
-
-def flag(name, value):
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: expected a bool, got {type(value).__name__}")
-    return float(value)
-
-
-def step(value):
-    if type(value) is int and value >= 1:
-        return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"step: expected an integer >= 1, got {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"step: expected an integer >= 1, got {value}")
-    return int(value)
-
-
-def _remembered(check):
-    """Answer from memory what has been checked before: settings seldom change between calls."""
-    fast = functools.lru_cache(typed=True)(check)
-
-    @functools.wraps(check)
-    def remembered(*args, **kwargs):
-        try:
-            return fast(*args, **kwargs)
-        except TypeError:  # unhashable (a list of betas), or wrong, and check tells which
-            return check(*args, **kwargs)
-
-    return remembered
-
-
-def parameters(row):
-    """The function from an activation's keywords to its parameters in the registry's order."""
-
-    @_remembered
-    def check(**given):
-        for name in given:
-            if name not in row.params:
-                raise TypeError(f"{row.name}() got an unexpected keyword argument {name!r}")
-        values = {
-            name: number(name, given.get(name, default), FINITE)
-            for name, default in row.params.items()
-        }
-        for name, condition in row.checks:
-            if not eval(condition, {}, values):  # the registry's own text
-                raise ValueError(f"{name}: expected {condition}, got {values[name]}")
-        return tuple(values.values())
-
-    return check
-
-
-def _momentum(momentum, nesterov):
-    pair = number("momentum", momentum, NONNEGATIVE), flag("nesterov", nesterov)
-    if nesterov and not momentum:
-        raise ValueError("nesterov: expected momentum > 0 with it, got momentum 0")
-    return pair
-
-
-@_remembered
-def sgd(momentum, nesterov, weight_decay):
-    return (
-        *_momentum(momentum, nesterov),
-        number("weight_decay", weight_decay, NONNEGATIVE),
-    )
-
-
-@_remembered
-def adagrad(eps, weight_decay):
-    return number("eps", eps, NONNEGATIVE), number("weight_decay", weight_decay, NONNEGATIVE)
-
-
-@_remembered
-def rmsprop(alpha, eps, momentum, nesterov, weight_decay):
-    return (
-        number("alpha", alpha, DECAY),
-        number("eps", eps, NONNEGATIVE),
-        *_momentum(momentum, nesterov),
-        number("weight_decay", weight_decay, NONNEGATIVE),
-    )
-
-
-@_remembered
-def adam(betas, eps, weight_decay, decoupled):
-    try:
-        beta1, beta2 = betas
-    except (TypeError, ValueError):
-        raise TypeError(f"betas: expected two numbers, got {betas!r}") from None
-    return (
-        number("betas[0]", beta1, DECAY),
-        number("betas[1]", beta2, DECAY),
-        number("eps", eps, NONNEGATIVE),
-        number("weight_decay", weight_decay, NONNEGATIVE),
-        flag("decoupled", decoupled),
-    )
-
-
-@_remembered
-def label_smoothing(value):
-    return (number("label_smoothing", value, SHARE),)
-
-
-@_remembered
-def delta(value):
-    return (number("delta", value, POSITIVE),)
-
-
-def rate(lr):
-    if type(lr) is float and 0 <= lr < math.inf:
-        return lr
-    return number("lr", lr, NONNEGATIVE)

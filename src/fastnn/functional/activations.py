@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnn import _check
+from fastnn import _check, _settings
 from fastnn._check import apart, grad_ready, map_ready, plain
 from fastnn._dispatch import table
 from fastnn._engine import run_bias_grad, run_bias_map, run_grad, run_map, run_rows, run_rows_grad
@@ -124,7 +124,7 @@ _POINTWISE = {}  # name -> its leaves, forward and backward, and its default par
 
 def _activation(row):
     forward_leaves, backward_leaves = table(f"{row.name}.forward"), table(f"{row.name}.backward")
-    parameters = _check.parameters(row)
+    parameters = _settings.parameters(row)
     defaults = parameters()
     _POINTWISE[row.name] = forward_leaves, backward_leaves, defaults
 

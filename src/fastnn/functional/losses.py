@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastnn import _check
+from fastnn import _check, _settings
 from fastnn._check import apart, like, map_ready
 from fastnn._dispatch import table
 from fastnn._engine import run_loss
@@ -100,7 +100,7 @@ def softmax_cross_entropy(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    params = _check.label_smoothing(label_smoothing)
+    params = _settings.label_smoothing(label_smoothing)
     logits, labels, sample_weight = _check.cross_entropy(logits, labels, sample_weight, grad_out)
     if grad_out is None:
         grad_out = np.empty(logits.shape, logits.dtype)
@@ -164,7 +164,7 @@ def huber(pred, target, *, delta=1.0, sample_weight=None, grad_out=None):
     >>> functional.huber(np.array([[1.0, 2.0]]), np.array([[0.5, 4.0]]))
     (0.8125, array([[ 0.25, -0.5 ]]))
     """
-    return _loss(_HUBER, _check.delta(delta), pred, target, sample_weight, grad_out)
+    return _loss(_HUBER, _settings.delta(delta), pred, target, sample_weight, grad_out)
 
 
 @completed

@@ -1,6 +1,6 @@
 """Optimizer steps, in place, from simple to complex."""
 
-from fastnn import _check
+from fastnn import _check, _settings
 from fastnn._check import all_apart
 from fastnn._dispatch import table
 from fastnn._engine import run_update
@@ -22,7 +22,7 @@ _SGD, _ADAGRAD, _RMSPROP, _ADAM = map(_leaves, ("sgd", "adagrad", "rmsprop", "ad
 
 
 def _update(leaves, config, lr, step, param, grad, **states):
-    lr = _check.rate(lr)
+    lr = _settings.rate(lr)
     if not all_apart(param, grad, *states.values()):
         grad = _check.update(param, grad, **states)
     prepare, update = leaves[0][param.dtype], leaves[1][param.dtype]
@@ -80,7 +80,7 @@ def sgd_update(
     >>> param
     array([0.75, 2.25])
     """
-    config = _check.sgd(momentum, nesterov, weight_decay)
+    config = _settings.sgd(momentum, nesterov, weight_decay)
     states = _momentum(momentum, momentum_buffer)
     _update(_SGD, config, lr, 1, param, grad, **states)
 
@@ -125,7 +125,7 @@ def adagrad_update(param, grad, state_sum, *, lr, eps=1e-10, weight_decay=0.0):
     >>> param.round(6)
     array([0.75, 2.25])
     """
-    config = _check.adagrad(eps, weight_decay)
+    config = _settings.adagrad(eps, weight_decay)
     _update(_ADAGRAD, config, lr, 1, param, grad, state_sum=state_sum)
 
 
@@ -193,7 +193,7 @@ def rmsprop_update(
     >>> param.round(6)
     array([0.75, 2.25])
     """
-    config = _check.rmsprop(alpha, eps, momentum, nesterov, weight_decay)
+    config = _settings.rmsprop(alpha, eps, momentum, nesterov, weight_decay)
     states = _momentum(momentum, momentum_buffer)
     _update(_RMSPROP, config, lr, 1, param, grad, square_avg=square_avg, **states)
 
@@ -261,6 +261,6 @@ def adam_update(
     >>> param.round(6)
     array([0.75, 2.25])
     """
-    config = _check.adam(betas, eps, weight_decay, decoupled)
-    step = _check.step(step)
+    config = _settings.adam(betas, eps, weight_decay, decoupled)
+    step = _settings.step(step)
     _update(_ADAM, config, lr, step, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
