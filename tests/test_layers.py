@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from fastnn.registry import ACTIVATIONS
 
 import fastnn
+from fastnn.registry import ACTIVATIONS
 
 
 def numeric_gradient(f, x, h=2e-4):

@@ -1,5 +1,6 @@
 """Training: against the same steps in plain NumPy, and what a user of `Trainer` relies on."""
 
+import itertools
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ from fastnn import reference
 
 
 def net(*, dtype="float32", activation="tanh", sizes=(6, 9, 4)):
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(itertools.pairwise(sizes))
     return fastnn.Sequential(
         *(
             fastnn.Linear(a, b, activation=activation if b != sizes[-1] else None, dtype=dtype)
@@ -488,8 +489,11 @@ def test_interrupt_leaves_the_model_usable():
     sender = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     sender.start()
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(x, y, epochs=1000, batch_size=None, progress=False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(x, y, epochs=1000, batch_size=None, progress=False)
+    finally:
+        sender.cancel()
     assert time.monotonic() - began < 60  # far from the end of 1000 epochs
     assert trainer.history.stopped == "interrupted"
     assert np.isfinite(model.predict(x[:10])).all()

@@ -14,6 +14,8 @@ import math
 
 import numpy as np
 
+from fastnn._settings import check_dtype
+
 _RELU_GAIN = math.sqrt(2)
 
 

@@ -315,7 +315,8 @@ class _Batches:
         for batch in self.batches:
             if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
                 raise TypeError(
-                    f"x: expected batches (x, y) or (x, y, sample_weight), got {type(batch).__name__}"
+                    "x: expected batches (x, y) or (x, y, sample_weight), "
+                    f"got {type(batch).__name__}"
                 )
             arrays = prepare_data(trainer.model, trainer.loss, *batch)
             rows = len(arrays[0])
