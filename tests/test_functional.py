@@ -648,12 +648,12 @@ ERRORS = {
     "step": (
         lambda: adam(z(), x, z(), z(), step=0),
         ValueError,
-        "step: expected an integer >= 1, got 0",
+        "step: expected at least 1, got 0",
     ),
     "step type": (
         lambda: adam(z(), x, z(), z(), step=1.0),
         TypeError,
-        "step: expected an integer >= 1, got float",
+        "step: expected a whole number, got 1.0",
     ),
     "eps": (
         lambda: adam(z(), x, z(), z(), step=1, eps=-1),
