@@ -37,39 +37,16 @@ from fastnn._leaf cimport *
 cdef extern from *:
     """
     #include <time.h>
-    #ifdef _OPENMP
-    #include <omp.h>
-    static int fastnn_has_openmp(void) { return 1; }
-    static int fastnn_openmp_limit(void) { return omp_get_max_threads(); }
-    static int fastnn_team(void) { return omp_get_num_threads(); }
-    static int fastnn_thread(void) { return omp_get_thread_num(); }
-    static void fastnn_barrier(void) {
-    #pragma omp barrier
-    }
-    #else
-    static int fastnn_has_openmp(void) { return 0; }
-    static int fastnn_openmp_limit(void) { return 1; }
-    static int fastnn_team(void) { return 1; }
-    static int fastnn_thread(void) { return 0; }
-    static void fastnn_barrier(void) {}
-    #endif
     static double fastnn_now(void) {
+        struct timespec t;
     #ifdef CLOCK_MONOTONIC
-        struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
-        return t.tv_sec + 1e-9 * t.tv_nsec;
     #else
-        struct timespec t;
         timespec_get(&t, TIME_UTC);
-        return t.tv_sec + 1e-9 * t.tv_nsec;
     #endif
+        return t.tv_sec + 1e-9 * t.tv_nsec;
     }
     """
-    bint fastnn_has_openmp() noexcept nogil
-    int fastnn_openmp_limit() noexcept nogil
-    int fastnn_team() noexcept nogil
-    int fastnn_thread() noexcept nogil
-    void fastnn_barrier() noexcept nogil
     double fastnn_now() noexcept nogil
 
 cdef enum:
@@ -96,7 +73,6 @@ cdef struct Context:
     char* scratch               # a slab for each thread
     Py_ssize_t scratch_size     # bytes of one slab
     void* error                 # an exception that ends the run, or NULL
-    long long stop_at           # the barrier at which every thread leaves the run
     double last_look            # when signals were last looked at
 
 
@@ -118,13 +94,15 @@ ctypedef void (*run_fn)(
 
 
 cdef void interrupt(Context* ctx, object error) noexcept:
-    # Ends the run at the next barrier; the first error is the one raised.
+    # Ends the run after this call; the first error is the one raised.
     if ctx.error == NULL:
         Py_INCREF(error)
         ctx.error = <void*>error
 
 
 include "engine/ops.pxi"
+include "engine/table.pxi"
+include "engine/team.pxi"
 include "engine/drive.pxi"
 include "engine/calls.pxi"
 include "engine/program.pxi"

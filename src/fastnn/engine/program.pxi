@@ -40,7 +40,6 @@ cdef struct Run:
     double loss                 # weighted sum
     double weight
     double deadline
-    bint over                   # written by thread 0, read by all after a barrier
 
 
 cdef void point(Plan* plan, const long long* order, Py_ssize_t first) noexcept nogil:
@@ -66,41 +65,23 @@ cdef void point(Plan* plan, const long long* order, Py_ssize_t first) noexcept n
             feed.users[i][0] = place
 
 
-cdef void begin_step(Run* run) noexcept nogil:
-    cdef Context* ctx = &run.plan.ctx
-    run.over = (run.done >= run.limit or run.next_row >= run.total
-                or (run.done > 0 and fastnn_now() > run.deadline))
-    if run.over:
-        return
-    ctx.rows = min(run.batch, run.total - run.next_row)
-    ctx.lr = run.lr[run.done]
-    ctx.step += 1
-    point(run.plan, run.order, run.next_row)
-
-
-cdef void end_step(Run* run) noexcept nogil:
-    cdef Context* ctx = &run.plan.ctx
-    run.losses[run.done] = ctx.loss
-    run.loss += ctx.loss * ctx.weight_sum
-    run.weight += ctx.weight_sum
-    run.next_row += ctx.rows
-    run.done += 1
-
-
-cdef void run_steps(Run* run) noexcept nogil:
-    # The body of every thread.
-    cdef Walk walk = start_walk()
-    cdef Context* ctx = &run.plan.ctx
-    while True:
-        if walk.thread == 0:
-            begin_step(run)
-        walk.pending = True
-        if meet(&walk, ctx) or run.over:
+cdef void run_steps(Run* run, Team* team) noexcept nogil:
+    cdef Plan* plan = run.plan
+    cdef Context* ctx = &plan.ctx
+    while run.done < run.limit and run.next_row < run.total:
+        if run.done > 0 and fastnn_now() > run.deadline:
             return
-        if run_calls(run.plan.calls, 0, run.plan.count, ctx, &walk):
+        ctx.rows = min(run.batch, run.total - run.next_row)
+        ctx.lr = run.lr[run.done]
+        ctx.step += 1
+        point(plan, run.order, run.next_row)
+        if run_calls(plan.calls, 0, plan.count, ctx, team):
             return
-        if walk.thread == 0:
-            end_step(run)
+        run.losses[run.done] = ctx.loss
+        run.loss += ctx.loss * ctx.weight_sum
+        run.weight += ctx.weight_sum
+        run.next_row += ctx.rows
+        run.done += 1
 
 
 cdef class Program:
@@ -262,6 +243,7 @@ cdef class Program:
         """
         cdef const long long[::1] index
         cdef Run run
+        cdef Team team
         cdef Context* ctx = &self.plan.ctx
         cdef int threads = thread_count()
         memset(&run, 0, sizeof(Run))
@@ -284,10 +266,17 @@ cdef class Program:
         begin_context(ctx)
         with nogil:
             if threads > 1 and can_divide(self.plan.calls, 0, self.plan.count, ctx, threads):
+                gather_team(&team, threads)
                 with parallel(num_threads=threads):
-                    run_steps(&run)
+                    if fastnn_thread() == 0:
+                        enlist(&team)
+                        run_steps(&run, &team)
+                        dismiss(&team)
+                    else:
+                        help_out(&team)
             else:
-                run_steps(&run)
+                team.threads = 1
+                run_steps(&run, &team)
         finish(ctx)
         return run.done, run.loss, run.weight
 

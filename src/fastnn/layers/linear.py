@@ -8,8 +8,15 @@ from fastnn.layers.activations import PointwiseNode, activation_params
 from fastnn.layers.base import Layer
 from fastnn.parameter import Parameter
 
-# Elements of the gradient's slab that is updated while it is in cache.
-SLAB = 65536
+# Elements of the slab of a gradient that is updated while it is in cache.
+_SLAB = 65536
+
+
+def slab_rows(n: int, k: int) -> int:
+    """Rows of a slab of an (n, k) gradient: slabs of about `_SLAB` elements, but an even number
+    of them and all alike, so that two threads, or four, finish together."""
+    count = max(1, round(n * k / _SLAB / 2)) * 2
+    return max(16, -(-n // (4 * count)) * 4)
 
 
 class Linear(Layer):
@@ -135,7 +142,7 @@ class AffineNode(Node):
             self.activation.x.data = self.z
             self.y.epilogue = self.activation.epilogue(graph)
         n, k = self.weight.shape
-        self.slab = max(16, min(n, SLAB // k // 16 * 16))
+        self.slab = slab_rows(n, k)
         graph.scratch = max(graph.scratch, self.slab * k * graph.dtype.itemsize)
 
     def forward(self, graph):

@@ -1,0 +1,72 @@
+# The table of operations.
+
+cdef enum:
+    OP_MAP
+    OP_GRAD
+    OP_ROWS
+    OP_ROWS_GRAD
+    OP_BIAS_MAP
+    OP_LINEAR_FORWARD
+    OP_LINEAR_BACKWARD_INPUT
+    OP_LINEAR_BACKWARD_WEIGHT
+    OP_LINEAR_DESCEND
+    OP_BIAS_BACKWARD
+    OP_WEIGHT_SUM
+    OP_LOSS
+    OP_LOSS_MEAN
+    OP_PREPARE
+    OP_UPDATE
+    OP_SQUARES
+    OP_CLIP_FACTOR
+    OP_DROPOUT
+    OP_PYTHON
+    OP_GATHER
+    OP_COUNT
+
+cdef split_fn SPLIT[OP_COUNT]
+cdef run_fn RUN[OP_COUNT]
+
+# What Python calls the operations, and the signatures of the leaves that each takes (an empty name for a
+# leaf the operation has no use for). A leaf may be None where the operation's comment says so.
+OPS = {}
+cdef list LEAF_NAMES = [None] * OP_COUNT
+
+
+cdef int define(int op, str name, split_fn split, run_fn run, tuple leaves=()) except -1:
+    SPLIT[op] = split
+    RUN[op] = run
+    OPS[name] = op
+    LEAF_NAMES[op] = tuple(b"fastnn." + leaf.encode() for leaf in leaves)
+    return 0
+
+
+define(OP_MAP, "map", map_split, map_run, ("map",))
+define(OP_GRAD, "grad", map_split, grad_run, ("grad",))
+define(OP_ROWS, "rows", rows_split, rows_run, ("rows",))
+define(OP_ROWS_GRAD, "rows_grad", rows_split, rows_grad_run, ("rows_grad",))
+define(OP_BIAS_MAP, "bias_map", bias_map_split, bias_map_run, ("bias", "map"))
+define(OP_LINEAR_FORWARD, "linear_forward", linear_forward_split, linear_forward_run,
+       ("bias", "map"))
+define(OP_LINEAR_BACKWARD_INPUT, "linear_backward_input", linear_backward_input_split,
+       linear_backward_input_run, ("grad",))
+define(OP_LINEAR_BACKWARD_WEIGHT, "linear_backward_weight", linear_backward_weight_split,
+       linear_backward_weight_run, ("", "", "update", "regularize"))
+define(OP_LINEAR_DESCEND, "linear_descend", linear_descend_split, linear_descend_run)
+define(OP_BIAS_BACKWARD, "bias_backward", bias_backward_split, bias_backward_run,
+       ("column_sum", "", "update", "regularize"))
+define(OP_WEIGHT_SUM, "weight_sum", serial_split, weight_sum_run)
+define(OP_LOSS, "loss", loss_split, loss_run, ("loss",))
+define(OP_LOSS_MEAN, "loss_mean", serial_split, loss_mean_run)
+define(OP_PREPARE, "prepare", serial_split, prepare_run, ("prepare",))
+define(OP_UPDATE, "update", update_split, update_run, ("scale", "", "update", "regularize"))
+define(OP_SQUARES, "squares", update_split, squares_run, ("sum_squares",))
+define(OP_CLIP_FACTOR, "clip_factor", serial_split, clip_factor_run)
+define(OP_DROPOUT, "dropout", map_split, dropout_run, ("dropout",))
+define(OP_PYTHON, "python", serial_split, python_run)
+define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
+
+
+cdef inline void run_part(
+    const Call* c, Context* ctx, Split split, int part, int parts, int thread
+) noexcept nogil:
+    RUN[c.op](c, ctx, split.count * part // parts, split.count * (part + 1) // parts, thread)
