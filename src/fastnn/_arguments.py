@@ -28,7 +28,8 @@ examples:
   fastnn train digits
   fastnn train measurements.csv --label species --out species.safetensors
   fastnn train houses.csv --label price --task regression --epochs 200 --patience 20
-  fastnn train mnist/ --hidden 100 --epochs 10 --batch-size 200 --plot curve.png
+  fastnn train mnist/ --hidden 100 --epochs 10 --batch-size 200 --lr 0.003 \\
+      --schedule linear --plot curve.png
 """
 
 _EVALUATE = f"""\
@@ -169,8 +170,8 @@ def _add_train(train) -> None:
 
     group = train.add_argument_group("network")
     group.add_argument(
-        "--hidden", type=_widths, default=[128], metavar="WIDTHS",
-        help="units in each hidden layer, as 128,64, or none (default: 128)",
+        "--hidden", type=_widths, default=[256], metavar="WIDTHS",
+        help="units in each hidden layer, as 128,64, or none (default: 256)",
     )  # fmt: skip
     group.add_argument(
         "--activation", default="relu", metavar="NAME",
@@ -188,8 +189,12 @@ def _add_train(train) -> None:
         help="cross_entropy (default for classes), mse (default for numbers), bce_with_logits, "
         "l1, huber, hinge, squared_hinge",
     )  # fmt: skip
-    group.add_argument("--epochs", type=_count, default=20, metavar="N", help="default: 20")
-    group.add_argument("--batch-size", type=_count, default=32, metavar="N", help="default: 32")
+    group.add_argument(
+        "--epochs", type=_count, default=40, metavar="N", help="default: %(default)s"
+    )
+    group.add_argument(
+        "--batch-size", type=_count, default=32, metavar="N", help="default: %(default)s"
+    )
     group.add_argument(
         "--optimizer", default="adam", metavar="NAME",
         help="sgd, adagrad, rmsprop, adam, adamw (default: adam)",

@@ -13,9 +13,11 @@ import numpy as np
 from fastnn import data as datasets
 from fastnn import functional, metrics, scoring
 from fastnn._config import show_config
-from fastnn._fitting import Fitting, encode, set_aside
-from fastnn._terminal import CommandError, confusion_table
+from fastnn._fitting import Fitting, as_examples, encode, set_aside
+from fastnn._terminal import CommandError, confusion_table, explain
 from fastnn._threads import set_num_threads
+from fastnn.data._targets import TASKS
+from fastnn.data.source import source_kind
 from fastnn.io import load, load_metadata, save
 from fastnn.io.atomic import check_writable, replacing
 from fastnn.losses import LOSSES, Loss
@@ -31,7 +33,7 @@ def _wrong_usage():
     try:
         yield
     except (ValueError, OSError) as error:
-        raise CommandError(error) from error
+        raise CommandError(explain(error)) from error
 
 
 def train(args) -> None:
@@ -69,7 +71,8 @@ def train(args) -> None:
         raise interrupt
     if fitting.history.stopped and not args.quiet:
         print(f"ended early: {fitting.history.stopped}\n")
-    x, y, classes = data.x_test, data.y_test, data.classes
+    x = as_examples(data.x_test, args.dtype, args.data)
+    y, classes = data.y_test, data.classes
     result, outputs = _measure(fitting.model, fitting.loss, x, y, classes)
     _print_result("test", result, y, outputs, classes, tables=not args.quiet)
     print(f"model saved to {args.out}")
@@ -79,8 +82,8 @@ def evaluate(args) -> None:
     """Tell how good a model is on some data."""
     with _wrong_usage():
         _set_threads(args)
-        model, facts = load(args.model), load_metadata(args.model)
-        is_table = datasets.source_kind(args.data) == "csv"
+        model, facts = _load(args.model)
+        is_table = source_kind(args.data) == "csv"
         data = datasets.read(
             args.data,
             args.label or (facts.get("label") if is_table else None),
@@ -89,21 +92,21 @@ def evaluate(args) -> None:
         )
         tested = data.x_test is not None
         x, y = (data.x_test, data.y_test) if tested else (data.x_train, data.y_train)
-        x = _examples(x, model)
         classes = facts.get("classes") or data.classes
         if (classes is None) != (data.classes is None):
             kinds = ("numbers", "classes") if classes is None else ("classes", "numbers")
             raise CommandError(f"{args.data}: expected {kinds[0]} to predict, got {kinds[1]}")
         if classes is not None:
             y = _renumber(y, data.classes, classes, args.data)
-        outputs = math.prod(model.output_shape(x.shape[1:]))
+        outputs = math.prod(model.output_shape(x.shape[1:]))  # raises if x doesn't fit
         targets = math.prod(y.shape[1:]) if classes is None else len(classes)
         if outputs != targets:
             raise CommandError(
                 f"{args.model}: gives {outputs} numbers for an example, where {args.data} has "
                 f"{targets} {'numbers to predict' if classes is None else 'classes'}"
             )
-        loss = LOSSES[facts.get("loss") or ("mse" if classes is None else "cross_entropy")]()
+        loss = LOSSES[facts.get("loss", "mse" if classes is None else "cross_entropy")]()
+        x = as_examples(x, model.dtype, args.data)
         result, outputs = _measure(model, loss, x, y, classes)
     if args.json:
         json.dump({"data": data.name, "samples": len(x)} | result, sys.stdout, indent=1)
@@ -116,10 +119,12 @@ def predict(args) -> None:
     """Write what a model says about some data, as csv."""
     with _wrong_usage():
         _set_threads(args)
-        model, facts = load(args.model), load_metadata(args.model)
+        model, facts = _load(args.model)
         if args.out:
             check_writable(args.out)
-        x = _examples(datasets.load_inputs(args.data, facts.get("features")), model)
+        x = datasets.load_inputs(args.data, facts.get("features"))
+        model.output_shape(x.shape[1:])  # raises if x doesn't fit
+        x = as_examples(x, model.dtype, args.data)
         outputs = model.predict(x).reshape(len(x), -1)
         columns = _columns(outputs, facts, args.probabilities)
     text = io.StringIO()
@@ -136,6 +141,24 @@ def predict(args) -> None:
 def info(args) -> None:
     """Show what this fastnn is made of and runs on."""
     show_config()
+
+
+def _load(path):
+    """A model and those of its metadata that mean something here; `save` takes any."""
+    facts = load_metadata(path)
+
+    def are_names(value):
+        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+    valid = {
+        "classes": are_names,
+        "features": are_names,
+        "label": lambda value: isinstance(value, str),
+        "loss": list(LOSSES).__contains__,
+        "task": TASKS.__contains__,
+    }
+    facts = {key: facts[key] for key, is_valid in valid.items() if is_valid(facts.get(key))}
+    return load(path), facts
 
 
 def _set_threads(args):
@@ -181,12 +204,6 @@ def _with_test_part(data, args):
     return dataclasses.replace(data, x_train=x, y_train=y, x_test=x_test, y_test=y_test)
 
 
-def _examples(x, model) -> np.ndarray:
-    """Examples in the model's type, which may be cast here; pixels stay as they are."""
-    model.output_shape(x.shape[1:])  # raises where they don't fit
-    return x if x.dtype == np.uint8 else x.astype(model.dtype, copy=False)
-
-
 def _renumber(y, names, classes, source) -> np.ndarray:
     """Indices into the names of the classes of some data, as indices into a model's."""
     numbers = {name: number for number, name in enumerate(classes)}
@@ -201,7 +218,6 @@ def _renumber(y, names, classes, source) -> np.ndarray:
 
 def _measure(model, loss: Loss, x, y, classes) -> tuple[dict, np.ndarray]:
     """The loss and all metrics that make sense, and the model's outputs."""
-    x = _examples(x, model)
     if classes is None:
         targets = y.astype(model.dtype)
     else:
@@ -230,25 +246,25 @@ def _print_result(part, result, y, outputs, classes, *, tables):
 
 def _columns(outputs, facts, probabilities) -> dict:
     """The columns to write, by name."""
-    if facts.get("task") != "classification":
+    classes = facts.get("classes")
+    if classes is None:
         if probabilities:
             raise CommandError("--probabilities: expected a model of classes, got another")
         count = outputs.shape[1]
         names = ["prediction"] if count == 1 else [f"prediction_{i}" for i in range(count)]
         return dict(zip(names, outputs.T, strict=True))
-    classes = facts["classes"]
     columns = {"prediction": [classes[i] for i in outputs.argmax(axis=1)]}
     if probabilities:
         functions = {
             "cross_entropy": functional.softmax,
             "bce_with_logits": functional.sigmoid,
         }
-        function = functions.get(facts["loss"])
-        if function is None:
+        loss = facts.get("loss", "cross_entropy")
+        if loss not in functions:
             raise CommandError(
                 f"--probabilities: expected a model trained with {' or '.join(functions)}, "
-                f"got {facts['loss']}"
+                f"got {loss}"
             )
-        values = function(outputs)
+        values = functions[loss](outputs)
         columns |= {f"p_{name}": values[:, i] for i, name in enumerate(classes)}
     return columns

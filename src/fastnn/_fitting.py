@@ -112,6 +112,20 @@ class _Divergence(Callback):
             raise StopTraining("the loss is not a finite number")
 
 
+def as_examples(x, dtype, source) -> np.ndarray:
+    """Examples in a model's type, which may be cast on the command line; pixels stay uint8."""
+    if x.dtype == np.uint8:
+        return x
+    with np.errstate(over="ignore"):  # told below
+        x = x.astype(dtype, copy=False)
+    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if not finite.all():
+        raise CommandError(
+            f"{source}: expected finite numbers, got others in example {finite.argmin()}"
+        )
+    return x
+
+
 def set_aside(x, y, size, classes, seed) -> list[np.ndarray]:
     """``train_test_split`` by class, if all classes have enough members for that."""
     enough = classes is not None and np.bincount(classes)[np.unique(classes)].min() > 1
@@ -142,12 +156,7 @@ def _loss(name, classes) -> Loss:
 
 def _scaled(data, args):
     """Examples and targets to train on, and how they were scaled."""
-    x, y = data.x_train, data.y_train
-    if x.dtype != np.uint8:
-        if not np.isfinite(x).all():
-            row = np.argwhere(~np.isfinite(x))[0][0]
-            raise CommandError(f"{args.data}: expected finite numbers, got others in example {row}")
-        x = x.astype(args.dtype, copy=False)
+    x, y = as_examples(data.x_train, args.dtype, args.data), data.y_train
     x_scaling = y_scaling = None
     # Images keep the relation between their pixels; what is in [-1, 1] was scaled by somebody.
     if args.scaling == "auto" and x.ndim == 2 and x.dtype != np.uint8 and abs(x).max() > 1:

@@ -16,6 +16,19 @@ class CommandError(Exception):
         self.code = code
 
 
+def explain(error: BaseException) -> str:
+    """An error in one sentence.
+
+    Examples
+    --------
+    >>> explain(FileNotFoundError(2, "No such file or directory", "iris.csv"))
+    'iris.csv: No such file or directory'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(map(str, filter(None, (error.filename, error.strerror))))
+    return str(error) or type(error).__name__
+
+
 def confusion_table(matrix, names) -> str:
     """A confusion matrix to print: true classes down, predicted ones across.
 

@@ -8,7 +8,7 @@ import os
 import sys
 
 from fastnn._arguments import parser
-from fastnn._terminal import CommandError
+from fastnn._terminal import CommandError, explain
 
 _FAILURE, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
 
@@ -35,7 +35,7 @@ def main(argv=None) -> int:
             return done.code or 0
         return 0
     except CommandError as error:
-        return _fail(error, error.code)
+        return _fail(str(error), error.code)
     except BrokenPipeError:
         # Whoever read the output has seen enough. What is left in the buffer goes nowhere, or
         # the interpreter would complain about it at exit.
@@ -45,9 +45,9 @@ def main(argv=None) -> int:
         print(f"\nfastnn: {interrupt or 'interrupted'}", file=sys.stderr)
         return _INTERRUPTED
     except MemoryError as error:
-        return _fail(f"out of memory: {error}", _FAILURE)
+        return _fail(f"out of memory: {explain(error)}", _FAILURE)
     except (OSError, ImportError) as error:
-        return _fail(error, _FAILURE)
+        return _fail(explain(error), _FAILURE)
 
 
 def _run(args):
@@ -56,6 +56,6 @@ def _run(args):
     getattr(_commands, args.command)(args)
 
 
-def _fail(message, code):
+def _fail(message: str, code: int) -> int:
     print(f"fastnn: error: {message}", file=sys.stderr)
     return code

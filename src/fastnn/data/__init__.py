@@ -5,7 +5,7 @@ from fastnn.data.digits import load_digits
 from fastnn.data.idx import load_idx, load_idx_folder
 from fastnn.data.inputs import load_inputs
 from fastnn.data.npz import load_npz
-from fastnn.data.source import load, read, source_kind
+from fastnn.data.source import load, read
 from fastnn.data.split import train_dev_test_split, train_test_split
 from fastnn.data.tables import load_csv
 
@@ -19,7 +19,6 @@ __all__ = [
     "load_inputs",
     "load_npz",
     "read",
-    "source_kind",
     "train_dev_test_split",
     "train_test_split",
 ]
