@@ -29,9 +29,7 @@ def select(variant: str) -> None:
     """Use a build of the kernels from now on; programs that are compiled keep theirs."""
     global _selected
     if variant not in _MODULES:
-        raise ImportError(
-            f"FASTNN_ISA: expected one of {', '.join(_MODULES)}, got {variant!r}"
-        )
+        raise ImportError(f"FASTNN_ISA: expected one of {', '.join(_MODULES)}, got {variant!r}")
     if variant not in VARIANTS:
         what = "this CPU supports" if variant in BUILT else "this build of fastnn holds"
         have = SUPPORTED if variant in BUILT else BUILT

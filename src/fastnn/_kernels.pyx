@@ -41,9 +41,99 @@ cdef int activation(
 
 
 activation(
+    "identity",
+    <void*>identity_forward[float], <void*>identity_backward[float],
+    <void*>identity_forward[double], <void*>identity_backward[double],
+)
+activation(
+    "step",
+    <void*>step_forward[float], <void*>step_backward[float],
+    <void*>step_forward[double], <void*>step_backward[double],
+)
+activation(
     "relu",
     <void*>relu_forward[float], <void*>relu_backward[float],
     <void*>relu_forward[double], <void*>relu_backward[double],
+)
+activation(
+    "leaky_relu",
+    <void*>leaky_relu_forward[float], <void*>leaky_relu_backward[float],
+    <void*>leaky_relu_forward[double], <void*>leaky_relu_backward[double],
+)
+activation(
+    "relu6",
+    <void*>relu6_forward[float], <void*>relu6_backward[float],
+    <void*>relu6_forward[double], <void*>relu6_backward[double],
+)
+activation(
+    "hardtanh",
+    <void*>hardtanh_forward[float], <void*>hardtanh_backward[float],
+    <void*>hardtanh_forward[double], <void*>hardtanh_backward[double],
+)
+activation(
+    "hardsigmoid",
+    <void*>hardsigmoid_forward[float], <void*>hardsigmoid_backward[float],
+    <void*>hardsigmoid_forward[double], <void*>hardsigmoid_backward[double],
+)
+activation(
+    "hardswish",
+    <void*>hardswish_forward[float], <void*>hardswish_backward[float],
+    <void*>hardswish_forward[double], <void*>hardswish_backward[double],
+)
+activation(
+    "softsign",
+    <void*>softsign_forward[float], <void*>softsign_backward[float],
+    <void*>softsign_forward[double], <void*>softsign_backward[double],
+)
+activation(
+    "elu",
+    <void*>elu_forward[float], <void*>elu_backward[float],
+    <void*>elu_forward[double], <void*>elu_backward[double],
+)
+activation(
+    "selu",
+    <void*>selu_forward[float], <void*>selu_backward[float],
+    <void*>selu_forward[double], <void*>selu_backward[double],
+)
+activation(
+    "sigmoid",
+    <void*>sigmoid_forward[float], <void*>sigmoid_backward[float],
+    <void*>sigmoid_forward[double], <void*>sigmoid_backward[double],
+)
+activation(
+    "log_sigmoid",
+    <void*>log_sigmoid_forward[float], <void*>log_sigmoid_backward[float],
+    <void*>log_sigmoid_forward[double], <void*>log_sigmoid_backward[double],
+)
+activation(
+    "softplus",
+    <void*>softplus_forward[float], <void*>softplus_backward[float],
+    <void*>softplus_forward[double], <void*>softplus_backward[double],
+)
+activation(
+    "tanh",
+    <void*>tanh_forward[float], <void*>tanh_backward[float],
+    <void*>tanh_forward[double], <void*>tanh_backward[double],
+)
+activation(
+    "silu",
+    <void*>silu_forward[float], <void*>silu_backward[float],
+    <void*>silu_forward[double], <void*>silu_backward[double],
+)
+activation(
+    "mish",
+    <void*>mish_forward[float], <void*>mish_backward[float],
+    <void*>mish_forward[double], <void*>mish_backward[double],
+)
+activation(
+    "gelu_tanh",
+    <void*>gelu_tanh_forward[float], <void*>gelu_tanh_backward[float],
+    <void*>gelu_tanh_forward[double], <void*>gelu_tanh_backward[double],
+)
+activation(
+    "gelu",
+    <void*>gelu_forward[float], <void*>gelu_backward[float],
+    <void*>gelu_forward[double], <void*>gelu_backward[double],
 )
 
 

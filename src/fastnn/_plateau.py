@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastnn._schedule import Schedule, check_count, check_real
+from fastnn._schedule import Schedule
+from fastnn._settings import between, count
 
 
 @dataclass
@@ -57,12 +58,12 @@ class ReduceOnPlateau(Schedule):
     _state: dict = field(init=False, repr=False)
 
     def __post_init__(self):
-        check_real("lr", self.lr, 0)
-        check_real("factor", self.factor, 0, 1, open_low=True, open_high=True)
-        check_count("patience", self.patience, 0)
-        check_real("threshold", self.threshold, 0)
-        check_count("cooldown", self.cooldown, 0)
-        check_real("min_lr", self.min_lr, 0, self.lr)
+        between("lr", self.lr, 0)
+        between("factor", self.factor, 0, 1, open_low=True, open_high=True)
+        count("patience", self.patience, 0)
+        between("threshold", self.threshold, 0)
+        count("cooldown", self.cooldown, 0)
+        between("min_lr", self.min_lr, 0, self.lr)
         if self.mode not in ("min", "max"):
             raise ValueError(f"mode: expected 'min' or 'max', got {self.mode!r}")
         self._state = {"rate": float(self.lr), "best": None, "bad_epochs": 0, "cooldown_left": 0}
@@ -92,11 +93,11 @@ class ReduceOnPlateau(Schedule):
         """Go on from what :meth:`state` returned."""
         if not isinstance(state, dict) or state.keys() != self._state.keys():
             raise ValueError(f"state: expected a dict of {', '.join(self._state)}, got {state!r}")
-        check_real("state['rate']", state["rate"], 0)
+        between("state['rate']", state["rate"], 0)
         if state["best"] is not None:
-            check_real("state['best']", state["best"], -math.inf)
+            between("state['best']", state["best"], -math.inf)
         for name in ("bad_epochs", "cooldown_left"):
-            check_count(f"state[{name!r}]", state[name], 0)
+            count(f"state[{name!r}]", state[name], 0)
         self._state = dict(state)
 
     def _is_better(self, metric):

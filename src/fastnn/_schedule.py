@@ -1,8 +1,5 @@
 """What all learning-rate schedules share."""
 
-import math
-import numbers
-
 import numpy as np
 
 
@@ -62,23 +59,3 @@ class Schedule:
         """Go on from what :meth:`state` returned."""
         if state != {}:
             raise ValueError(f"state: expected {{}} for {type(self).__name__}, got {state!r}")
-
-
-def check_real(name, value, low, high=math.inf, *, open_low=False, open_high=False):
-    """Raise unless value is a finite number between low and high."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-    above = value > low if open_low else value >= low
-    below = value < high if open_high else value <= high
-    if not (above and below and math.isfinite(value)):
-        bounds = f"{low} {'<' if open_low else '<='} {name}"
-        bounds += f" {'<' if open_high or high == math.inf else '<='} {high}"
-        raise ValueError(f"{name}: expected {bounds}, got {value}")
-
-
-def check_count(name, value, low=1):
-    """Raise unless value is an integer of low or above."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
-    if value < low:
-        raise ValueError(f"{name}: expected {low} or above, got {value}")

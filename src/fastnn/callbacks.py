@@ -32,7 +32,7 @@ class Callback:
         """After the last epoch, also when training was interrupted."""
 
 
-class StopTraining(Exception):  # noqa: N818 (a signal, as StopIteration)
+class StopTraining(Exception):
     """Raise it in a callback to end training; its text is the reason in `History.stopped`."""
 
 

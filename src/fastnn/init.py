@@ -186,7 +186,7 @@ def constant(shape, rng=None, dtype=np.float32, *, value=0.0):
     >>> constant((2,), value=1.0)
     array([1., 1.], dtype=float32)
     """
-    return np.full(shape, value, _check_dtype(dtype))
+    return np.full(shape, value, check_dtype(dtype))
 
 
 INITIALISERS = {
@@ -319,16 +319,9 @@ def _check(rng, dtype, name, scale):
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     _check_scale(name, scale)
-    return _check_dtype(dtype)
+    return check_dtype(dtype)
 
 
 def _check_scale(name, scale):
     if not 0 <= scale < math.inf:
         raise ValueError(f"{name}: expected a finite number of 0 or above, got {scale}")
-
-
-def _check_dtype(dtype):
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype: expected float32 or float64, got {dtype}")
-    return dtype

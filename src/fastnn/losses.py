@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastnn import functional
+from fastnn import _check, _settings, functional
 from fastnn.graph import Buffer, Call, Graph, Value
 
 
@@ -87,15 +87,6 @@ def _array(target) -> np.ndarray:
     return target
 
 
-def _number(name: str, value, low: float, high: float, *, open_low: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not (low < value if open_low else low <= value) or not value <= high:
-        sign = "<" if open_low else "<="
-        raise ValueError(f"{name}: expected {low:g} {sign} {name} <= {high:g}, got {value:g}")
-    return float(value)
-
-
 class CrossEntropyLoss(Loss):
     """Softmax and cross-entropy in one, from logits.
 
@@ -122,7 +113,7 @@ class CrossEntropyLoss(Loss):
     task = "classification"
 
     def __init__(self, label_smoothing: float = 0.0):
-        self.label_smoothing = _number("label_smoothing", label_smoothing, 0, 1)
+        (self.label_smoothing,) = _settings.label_smoothing(label_smoothing)
 
     def config(self):
         return {"label_smoothing": self.label_smoothing}
@@ -133,15 +124,7 @@ class CrossEntropyLoss(Loss):
             raise ValueError(f"pred: expected logits of shape (N, C), got (N, *{tuple(shape)})")
         if target.dtype.kind not in "iu":
             return super().prepare(target, shape, dtype)
-        if target.ndim != 1:
-            raise ValueError(f"target: expected class indices of shape (N,), got {target.shape}")
-        if len(target) and not (0 <= target.min() and target.max() < shape[0]):
-            bad = target.min() if target.min() < 0 else target.max()
-            raise ValueError(
-                f"target: expected class indices from 0 to {shape[0] - 1} "
-                f"for {shape[0]} outputs, got {bad}"
-            )
-        return np.ascontiguousarray(target, np.int64)
+        return _check.classes(target, len(target), shape[0], name="target")
 
     def role(self, target_dtype):
         kind = "labels" if target_dtype == np.int64 else "probabilities"
@@ -206,7 +189,7 @@ class HuberLoss(Loss):
     name = "huber"
 
     def __init__(self, delta: float = 1.0):
-        self.delta = _number("delta", delta, 0, math.inf, open_low=True)
+        (self.delta,) = _settings.delta(delta)
 
     def config(self):
         return {"delta": self.delta}

@@ -11,18 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastnn import _dispatch, _engine
+from fastnn import _dispatch, _engine, _settings
+from fastnn._settings import NONNEGATIVE, POSITIVE, number
 from fastnn.graph import Call, UpdateFields
 from fastnn.parameter import FlatParameters, aligned_empty
-
-
-def _between(name, value, low, high, *, include_high=True) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not (low <= value < high or (include_high and value == high and math.isfinite(high))):
-        sign = "<=" if include_high and math.isfinite(high) else "<"
-        raise ValueError(f"{name}: expected {low:g} <= {name} {sign} {high:g}, got {value:g}")
-    return float(value)
 
 
 class Optimizer:
@@ -50,13 +42,12 @@ class Optimizer:
     states: ClassVar[tuple[str, ...]] = ()  # arrays kept for each parameter
 
     def __init__(self, lr, *, l1=0.0, l2=0.0, clip_norm=None, clip_value=None):
-        self.lr = _between("lr", lr, 0, math.inf)
-        self.l1 = _between("l1", l1, 0, math.inf)
-        self.l2 = _between("l2", l2, 0, math.inf)
-        for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if value is not None and _between(name, value, 0, math.inf) == 0:
-                raise ValueError(f"{name}: expected more than 0, got 0")
-        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.lr = _settings.rate(lr)
+        self.l1 = number("l1", l1, NONNEGATIVE)
+        self.l2 = number("l2", l2, NONNEGATIVE)
+        self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, POSITIVE)
+        self.clip_value = None if clip_value is None else number("clip_value", clip_value, POSITIVE)
+        self.config: tuple = ()  # the settings in the order in which the prepare kernel reads them
         self.steps = 0
         self._flat: FlatParameters | None = None
         self._state: list[np.ndarray] = []
@@ -64,10 +55,6 @@ class Optimizer:
         self._late = None
 
     # -- what a subclass says ---------------------------------------------------------------
-
-    def config(self) -> tuple:
-        """The settings in the order in which the prepare kernel reads them."""
-        raise NotImplementedError
 
     def used_states(self) -> tuple[str, ...]:
         """Those of `states` that the settings call for."""
@@ -114,7 +101,7 @@ class Optimizer:
 
     def prepare_call(self) -> Call:
         """What comes first in a step: bias corrections and the like, in double."""
-        config = np.array(self.config(), np.float64)
+        config = np.array(self.config)
         leaf = self._leaf(f"{self.name}.prepare")
         return Call("prepare", (leaf,), (config, *(None,) * 5, self._hyper))
 
@@ -196,7 +183,9 @@ class Optimizer:
         if self._late is None:
             size = self._flat.dtype.itemsize
             specs = [("gather", size, (), (None, None, None), (0, 0), (0.0,))] * 3
-            specs += [(c.op, size, c.leaves, c.buffers, c.dims, c.scalars) for c in self.late_calls()]
+            specs += [
+                (c.op, size, c.leaves, c.buffers, c.dims, c.scalars) for c in self.late_calls()
+            ]
             self._late = _engine.Program(specs, (3, 3, 3), [None] * 3, 0, 0)
         self.steps += 1
         self._late.update(self.lr, self.steps)
@@ -215,7 +204,7 @@ class SGD(Optimizer):
     ----------
     lr : float
     momentum : float
-        In [0, 1).
+        At least 0, usually below 1.
     nesterov : bool
         Needs momentum.
     weight_decay : float
@@ -228,14 +217,8 @@ class SGD(Optimizer):
 
     def __init__(self, lr=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, **around):
         super().__init__(lr, **around)
-        self.momentum = _between("momentum", momentum, 0, 1, include_high=False)
-        if nesterov and self.momentum == 0:
-            raise ValueError("nesterov: expected a momentum above 0 with it, got 0")
-        self.nesterov = bool(nesterov)
-        self.weight_decay = _between("weight_decay", weight_decay, 0, math.inf)
-
-    def config(self):
-        return (self.momentum, self.nesterov, self.weight_decay)
+        self.config = _settings.sgd(momentum, nesterov, weight_decay)
+        self.momentum, self.weight_decay = self.config[0], self.config[2]
 
     def used_states(self):
         return self.states if self.momentum else ()
@@ -261,11 +244,7 @@ class Adagrad(Optimizer):
 
     def __init__(self, lr=0.01, eps=1e-10, weight_decay=0.0, **around):
         super().__init__(lr, **around)
-        self.eps = _between("eps", eps, 0, math.inf)
-        self.weight_decay = _between("weight_decay", weight_decay, 0, math.inf)
-
-    def config(self):
-        return (self.eps, self.weight_decay)
+        self.config = _settings.adagrad(eps, weight_decay)
 
 
 class RMSprop(Optimizer):
@@ -280,7 +259,7 @@ class RMSprop(Optimizer):
         In [0, 1).
     eps, weight_decay : float
     momentum : float
-        In [0, 1).
+        At least 0, usually below 1.
     nesterov : bool
         Needs momentum.
     l1, l2, clip_norm, clip_value
@@ -295,16 +274,8 @@ class RMSprop(Optimizer):
         **around,
     ):  # fmt: skip
         super().__init__(lr, **around)
-        self.alpha = _between("alpha", alpha, 0, 1, include_high=False)
-        self.eps = _between("eps", eps, 0, math.inf)
-        self.momentum = _between("momentum", momentum, 0, 1, include_high=False)
-        if nesterov and self.momentum == 0:
-            raise ValueError("nesterov: expected a momentum above 0 with it, got 0")
-        self.nesterov = bool(nesterov)
-        self.weight_decay = _between("weight_decay", weight_decay, 0, math.inf)
-
-    def config(self):
-        return (self.alpha, self.eps, self.momentum, self.nesterov, self.weight_decay)
+        self.config = _settings.rmsprop(alpha, eps, momentum, nesterov, weight_decay)
+        self.momentum = self.config[2]
 
     def used_states(self):
         return self.states if self.momentum else self.states[:1]
@@ -333,16 +304,7 @@ class Adam(Optimizer):
 
     def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, **around):
         super().__init__(lr, **around)
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise TypeError(f"betas: expected two numbers, got {betas!r}")
-        self.betas = tuple(
-            _between(f"betas[{i}]", b, 0, 1, include_high=False) for i, b in enumerate(betas)
-        )
-        self.eps = _between("eps", eps, 0, math.inf)
-        self.weight_decay = _between("weight_decay", weight_decay, 0, math.inf)
-
-    def config(self):
-        return (*self.betas, self.eps, self.weight_decay, self.decoupled)
+        self.config = _settings.adam(betas, eps, weight_decay, self.decoupled)
 
 
 class AdamW(Adam):

@@ -63,9 +63,7 @@ class LayerPass:
         self.shape = tuple(shape)
         self.capacity = max(1, capacity)
         self.memory = [(p, p.data, p.grad if backward else None) for p in layer.parameters()]
-        graph = Graph(
-            shape, layer.dtype, training=training, backward=backward, input_grad=backward
-        )
+        graph = Graph(shape, layer.dtype, training=training, backward=backward, input_grad=backward)
         self.x, self.y = graph.input, layer.lower(graph, graph.input)
         graph.settle()
         segments = (graph.forward_calls(), [], graph.backward_calls() if backward else [], [])

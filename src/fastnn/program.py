@@ -6,6 +6,7 @@ holds the addresses of the model's parameters, so it is compiled again when they
 
 import numpy as np
 
+from fastnn import _check
 from fastnn.graph import Buffer, Graph, compile_calls, keep_gradient
 from fastnn.losses import Loss
 from fastnn.optim import Optimizer
@@ -123,16 +124,7 @@ def prepare_data(model, loss: Loss, x, y, sample_weight=None) -> tuple:
     target = loss.prepare(y, model.output_shape(x.shape[1:]), model.dtype)
     if len(target) != len(x):
         raise ValueError(f"y: expected {len(x)} targets, one for each row of x, got {len(target)}")
-    if sample_weight is None:
-        return x, target, None
-    if not isinstance(sample_weight, np.ndarray):
-        raise TypeError(
-            f"sample_weight: expected a NumPy array, got {type(sample_weight).__name__}"
-        )
-    if sample_weight.shape != (len(x),):
-        raise ValueError(f"sample_weight: expected shape ({len(x)},), got {sample_weight.shape}")
-    if sample_weight.dtype.kind not in "iuf":
-        raise TypeError(f"sample_weight: expected numbers, got {sample_weight.dtype}")
-    if not (np.isfinite(sample_weight) & (sample_weight >= 0)).all():
-        raise ValueError("sample_weight: expected finite weights of at least 0")
-    return x, target, np.ascontiguousarray(sample_weight, model.dtype)
+    if isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind in "iuf":
+        # Weights are few and often made in another type: no reason to be strict.
+        sample_weight = sample_weight.astype(model.dtype)
+    return x, target, _check.weights(sample_weight, len(x), model.dtype)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastnn._plateau import ReduceOnPlateau
-from fastnn._schedule import Schedule, check_count, check_real
+from fastnn._schedule import Schedule
+from fastnn._settings import between, count
 
 __all__ = [
     "Constant",
@@ -46,7 +47,7 @@ class Constant(Schedule):
     lr: float
 
     def __post_init__(self):
-        check_real("lr", self.lr, 0)
+        between("lr", self.lr, 0)
 
     def rates(self, steps):
         return np.full(len(steps), float(self.lr))
@@ -80,9 +81,9 @@ class LinearDecay(Schedule):
     floor: float = 0.01
 
     def __post_init__(self):
-        check_real("lr", self.lr, 0)
-        check_count("tau", self.tau)
-        check_real("floor", self.floor, 0, 1)
+        between("lr", self.lr, 0)
+        count("tau", self.tau)
+        between("floor", self.floor, 0, 1)
 
     def rates(self, steps):
         a = np.minimum(steps / self.tau, 1)
@@ -113,9 +114,9 @@ class StepDecay(Schedule):
     gamma: float = 0.1
 
     def __post_init__(self):
-        check_real("lr", self.lr, 0)
-        check_count("step_size", self.step_size)
-        check_real("gamma", self.gamma, 0, 1, open_low=True)
+        between("lr", self.lr, 0)
+        count("step_size", self.step_size)
+        between("gamma", self.gamma, 0, 1, open_low=True)
 
     def rates(self, steps):
         return self.lr * np.power(self.gamma, steps // self.step_size)
@@ -143,8 +144,8 @@ class ExponentialDecay(Schedule):
     gamma: float
 
     def __post_init__(self):
-        check_real("lr", self.lr, 0)
-        check_real("gamma", self.gamma, 0, 1, open_low=True)
+        between("lr", self.lr, 0)
+        between("gamma", self.gamma, 0, 1, open_low=True)
 
     def rates(self, steps):
         return self.lr * np.power(self.gamma, steps)
@@ -178,9 +179,9 @@ class CosineDecay(Schedule):
     min_lr: float = 0.0
 
     def __post_init__(self):
-        check_real("lr", self.lr, 0)
-        check_count("t_max", self.t_max)
-        check_real("min_lr", self.min_lr, 0, self.lr)
+        between("lr", self.lr, 0)
+        count("t_max", self.t_max)
+        between("min_lr", self.min_lr, 0, self.lr)
 
     def rates(self, steps):
         return _cosine(self.lr, self.min_lr, np.minimum(steps / self.t_max, 1))
@@ -220,11 +221,11 @@ class OneCycle(Schedule):
     final_div_factor: float = 1e4
 
     def __post_init__(self):
-        check_real("max_lr", self.max_lr, 0)
-        check_count("total_steps", self.total_steps, 2)
-        check_real("pct_start", self.pct_start, 0, 1, open_low=True, open_high=True)
-        check_real("div_factor", self.div_factor, 1)
-        check_real("final_div_factor", self.final_div_factor, 1)
+        between("max_lr", self.max_lr, 0)
+        count("total_steps", self.total_steps, 2)
+        between("pct_start", self.pct_start, 0, 1, open_low=True, open_high=True)
+        between("div_factor", self.div_factor, 1)
+        between("final_div_factor", self.final_div_factor, 1)
 
     def rates(self, steps):
         first = self.max_lr / self.div_factor
@@ -263,7 +264,7 @@ class WarmUp(Schedule):
 
     def __post_init__(self):
         object.__setattr__(self, "schedule", as_schedule(self.schedule))
-        check_count("steps", self.steps)
+        count("steps", self.steps)
 
     def rates(self, steps):
         top = self.schedule(self.steps - 1)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from fastnn import scoring
+from fastnn._settings import count
 from fastnn.callbacks import Callback, StopTraining
 from fastnn.history import History
 from fastnn.losses import Loss, as_loss
@@ -60,9 +61,7 @@ class Trainer:
     True
     """
 
-    def __init__(
-        self, model, loss, optimizer, *, schedule=None, metrics=(), callbacks=(), seed=0
-    ):
+    def __init__(self, model, loss, optimizer, *, schedule=None, metrics=(), callbacks=(), seed=0):
         self.model = model
         self.loss: Loss = as_loss(loss)
         self.optimizer: Optimizer = as_optimizer(optimizer)
@@ -130,7 +129,7 @@ class Trainer:
             Ctrl-C ends training within a second: the model keeps what it has learned, and the
             epochs so far are in ``trainer.history``.
         """
-        epochs = _whole("epochs", epochs, 0)
+        epochs = count("epochs", epochs, 0)
         source = self._source(x, y, batch_size, sample_weight, shuffle, epochs)
         if validation is not None:
             if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
@@ -163,7 +162,7 @@ class Trainer:
                 raise ValueError("x: expected at least one sample, got none")
             if batch_size is None:
                 batch_size = len(x)
-            size = min(_whole("batch_size", batch_size, 1), len(x))
+            size = min(count("batch_size", batch_size), len(x))
             return _Arrays(arrays, size, shuffle)
         if not isinstance(x, Iterable):
             raise TypeError(
@@ -226,12 +225,10 @@ class Trainer:
         losses = np.empty(chunk)
         first = 0
         while first < total:
-            count = min(chunk, -(-(total - first) // batch_size))
+            ahead = min(chunk, -(-(total - first) // batch_size))
             step = self.optimizer.steps
-            lr = np.ascontiguousarray(self.schedule(np.arange(step, step + count)), np.float64)
-            done, loss, weight = program.steps(
-                total, batch_size, first, order, lr, losses, _BUDGET
-            )
+            lr = np.ascontiguousarray(self.schedule(np.arange(step, step + ahead)), np.float64)
+            done, loss, weight = program.steps(total, batch_size, first, order, lr, losses, _BUDGET)
             first += done * batch_size
             for callback in on_step:
                 callback.on_step(self, self.optimizer.steps, float(losses[0]))
@@ -332,11 +329,3 @@ class _Batches:
             raise ValueError("x: expected at least one batch with samples, got none")
 
     release = _Arrays.release
-
-
-def _whole(name: str, value, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name}: expected at least {least}, got {value}")
-    return int(value)

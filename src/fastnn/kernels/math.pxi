@@ -1,0 +1,280 @@
+# Elementary functions as straight lines of multiplications and additions, so that a loop over
+# them vectorises on every instruction set: no library call, no branch but a blend, no integer
+# conversion (SSE2 and AVX2 have none for 64 bits).
+#
+# Constants are cast to `real` because C would widen the whole expression to double for them.
+# NaN goes through every function here; that is why bounds are written
+# `limit if x > limit else x` and not the other way round. Each line `2^-k` beside coefficients is the worst relative
+# error of the polynomial after rounding of its coefficients; they are minimax (Remez) for the
+# relative error of the final result. docs/numerics.md has the derivations.
+
+from libc.math cimport fabs, fabsf
+
+
+cdef union float_bits:
+    float value
+    unsigned int bits
+
+cdef union double_bits:
+    double value
+    unsigned long long bits
+
+
+cdef inline real magnitude(real x) noexcept nogil:
+    # Compilers expand fabs to one instruction; `-x if x < 0 else x` they also carry along as two
+    # cases of all that follows.
+    if real is float:
+        return fabsf(x)
+    else:
+        return fabs(x)
+
+
+cdef inline real at_most(real x, real limit) noexcept nogil:
+    return limit if x > limit else x
+
+
+cdef inline real at_least(real x, real limit) noexcept nogil:
+    return limit if x < limit else x
+
+
+cdef inline real high_half(real x) noexcept nogil:
+    """The upper half of the significand, so that a product of two such halves is exact."""
+    cdef float_bits single
+    cdef double_bits wide
+    if real is float:
+        single.value = x
+        single.bits = single.bits & 0xFFFFF000U
+        return single.value
+    else:
+        wide.value = x
+        wide.bits = wide.bits & 0xFFFFFFFFF8000000ULL
+        return wide.value
+
+
+cdef inline real product_error(real a, real b, real product) noexcept nogil:
+    """a * b - product, where product is a * b rounded (Dekker, 1971)."""
+    cdef real ah = high_half(a), bh = high_half(b)
+    cdef real al = a - ah, bl = b - bh
+    return ((ah * bh - product) + ah * bl + al * bh) + al * bl
+
+
+# exp. x = n log 2 + r, exp(x) = 2^n exp(r) with |r| <= log(2) / 2.
+
+cdef inline real shifted_exponent(real x) noexcept nogil:
+    """n = round(x / log 2), in the low bits of 1.5 * 2^(precision - 1) + n."""
+    if real is float:
+        return x * <float>1.4426950408889634 + <float>12582912.0
+    else:
+        return x * 1.4426950408889634 + 6755399441055744.0
+
+
+cdef inline real scaled_power(real shifted) noexcept nogil:
+    """2^(n + 64) or, in double, 2^(n + 512): see exp_times for why the exponent is raised."""
+    cdef float_bits single
+    cdef double_bits wide
+    if real is float:
+        single.value = shifted
+        single.bits = (single.bits << 23) + ((127 + 64) << 23)
+        return single.value
+    else:
+        wide.value = shifted
+        wide.bits = (wide.bits << 52) + (<unsigned long long>(1023 + 512) << 52)
+        return wide.value
+
+
+cdef inline real unscale(real x) noexcept nogil:
+    """Undoes the raised exponent of scaled_power."""
+    if real is float:
+        return x * <float>5.421010862427522e-20    # 2^-64
+    else:
+        return x * 7.458340731200207e-155          # 2^-512
+
+
+cdef inline real reduced_expm1(real hi, real lo, real shifted) noexcept nogil:
+    """exp(r) - 1 of what remains of hi + lo."""
+    cdef real n, r, q
+    if real is float:
+        n = shifted - <float>12582912.0
+        # log 2 in two parts, the first short enough that n times it is exact.
+        r = ((hi - n * <float>0.693145751953125) - n * <float>1.42860682e-6) + lo
+        q = <float>0.00138397631    # (exp(r) - 1 - r) / r^2 on |r| <= 0.3475: 2^-26.0
+        q = q * r + <float>0.00836726092
+        q = q * r + <float>0.0416677333
+        q = q * r + <float>0.166665375
+        q = q * r + <float>0.49999997
+    else:
+        n = shifted - 6755399441055744.0
+        r = ((hi - n * 0.693147180559890330) - n * 5.497923018708371e-14) + lo
+        q = 2.0875317184136024e-9   # likewise: 2^-60.3
+        q = q * r + 2.5109271523063485e-8
+        q = q * r + 2.755740353092215e-7
+        q = q * r + 2.7557243602359004e-6
+        q = q * r + 2.4801587170494584e-5
+        q = q * r + 0.00019841269886658699
+        q = q * r + 0.0013888888888963916
+        q = q * r + 0.0083333333333214504
+        q = q * r + 0.041666666666666505
+        q = q * r + 0.16666666666666677
+        q = q * r + 0.5
+    return r + r * r * q
+
+
+cdef inline real exp_times(real c, real hi, real lo) noexcept nogil:
+    """c * exp(hi + lo) for hi + lo in [-115, 0.1] or, in double, [-1000, 0.1].
+
+    The factor 2^n is applied in two, 2^(n + 64) and 2^-64, so that a subnormal result is rounded
+    once, with c already in it. Calls with the same hi and lo share their work.
+    """
+    cdef real shifted = shifted_exponent(hi + lo)
+    cdef real p = reduced_expm1(hi, lo, shifted)
+    return unscale((c + c * p) * scaled_power(shifted))
+
+
+cdef inline real exp_nonpositive(real x) noexcept nogil:
+    """exp(x) for x <= 0."""
+    if real is float:
+        return exp_times(<real>1, at_least(x, <real>-110), <real>0)
+    else:
+        return exp_times(<real>1, at_least(x, <real>-760), <real>0)
+
+
+cdef inline real expm1_nonpositive(real x) noexcept nogil:
+    """exp(x) - 1 for x <= 0."""
+    cdef real bounded = at_least(x, <real>-50)  # beyond it the result rounds to -1
+    cdef real shifted = shifted_exponent(bounded)
+    cdef real p = reduced_expm1(bounded, <real>0, shifted)
+    cdef real s = unscale(scaled_power(shifted))
+    return s * p + (s - <real>1)
+
+
+cdef inline real log1p_unit(real y) noexcept nogil:
+    """log(1 + y) for y in [0, 1], as 2 atanh(s), s = y / (2 + y), with its term 2 s written as
+    y - s y, since y is exact.
+    """
+    cdef real s = y / (<real>2 + y)
+    cdef real u = s * s
+    cdef real p
+    if real is float:
+        p = <float>0.280068696      # (2 atanh(s) / s - 2) / s^2 on u <= 1/9: 2^-27.7
+        p = p * u + <float>0.280030161
+        p = p * u + <float>0.400214374
+        p = p * u + <float>0.666664183
+    else:
+        p = 0.17014953243564362     # likewise: 2^-59.4
+        p = p * u + 0.083422377392709829
+        p = p * u + 0.12105553883188618
+        p = p * u + 0.13301046609634792
+        p = p * u + 0.1538655390856323
+        p = p * u + 0.18181744229180799
+        p = p * u + 0.22222223960459445
+        p = p * u + 0.28571428548013378
+        p = p * u + 0.400000000001559
+        p = p * u + 0.66666666666666308
+    return y - s * (y - u * p)
+
+
+cdef inline real sigmoid_of(real x, real hi, real lo) noexcept nogil:
+    """1 / (1 + exp(-x)), given |x| as hi + lo within the range of exp_times."""
+    cdef real e = exp_times(<real>1, -hi, -lo)
+    return (<real>1 if x >= 0 else e) / (<real>1 + e)
+
+
+cdef inline real exp_magnitude(real x) noexcept nogil:
+    """|x|, cut where z exp(-z) has become zero."""
+    if real is float:
+        return at_most(magnitude(x), <real>110)
+    else:
+        return at_most(magnitude(x), <real>760)
+
+
+cdef inline real tanh_of(real x) noexcept nogil:
+    """x + x^3 P(x^2) up to 0.8, beyond it 1 - 2 e / (1 + e), e = exp(-2 |x|)."""
+    cdef real u = x * x
+    cdef real z = <real>2 * at_most(magnitude(x), <real>20)  # 20: tanh has long rounded to 1
+    cdef real e = exp_times(<real>1, -z, <real>0)
+    cdef real large = <real>1 - <real>2 * e / (<real>1 + e)
+    cdef real p
+    if real is float:
+        p = <float>0.00158669637    # (tanh(x) / x - 1) / x^2 on |x| <= 0.8: 2^-27.9
+        p = p * u - <float>0.00741348928
+        p = p * u + <float>0.0213060398
+        p = p * u - <float>0.0538534522
+        p = p * u + <float>0.133322403
+        p = p * u - <float>0.333332986
+    else:
+        p = 4.4400739211261359e-7   # likewise: 2^-61.0
+        p = p * u - 3.2193134421594312e-6
+        p = p * u + 1.2512274206956869e-5
+        p = p * u - 3.6711895261612471e-5
+        p = p * u + 9.5514873915104637e-5
+        p = p * u - 0.00023857137457575797
+        p = p * u + 0.00058986542185476343
+        p = p * u - 0.0014558003750683225
+        p = p * u + 0.0035921229778971241
+        p = p * u - 0.0088632350143918737
+        p = p * u + 0.021869488502048656
+        p = p * u - 0.053968253966913432
+        p = p * u + 0.13333333333330669
+        p = p * u - 0.33333333333333315
+    return x + x * (u * p) if z < <real>1.6 else (-large if x < 0 else large)
+
+
+# The tail of the normal distribution: 1 - Phi(z) = exp(-z^2 / 2) P / (z + K), where P is a
+# polynomial in w = z / (z + K) (after Shepherd and Laframboise, 1981). K is a number near the
+# best one whose reciprocal is as good as exact in both types.
+
+cdef inline real normal_variable(real z) noexcept nogil:
+    """w."""
+    return z / (z + <real>3.7500572204589844)
+
+
+cdef inline real normal_weight(real w) noexcept nogil:
+    """1 / (z + K) = (1 - w) / K, precise for small z."""
+    return <real>0.2666625977183372 - <real>0.2666625977183372 * w
+
+
+cdef inline real normal_tail(real w) noexcept nogil:
+    """P, for z in [0, 15] or, in double, [0, 39].
+
+    It is written around a w inside its range, where its coefficients are small, with an argument
+    that has half an ULP around z = 0.
+    """
+    cdef real v, p
+    if real is float:
+        v = w * <float>1.5 - <float>0.5
+        p = <float>0.00442791032    # 2^-25.6
+        p = p * v - <float>0.00504547078
+        p = p * v - <float>0.0223509986
+        p = p * v + <float>0.041327253
+        p = p * v + <float>0.0893565863
+        p = p * v - <float>0.466933787
+        p = p * v + <float>0.939079583
+        p = p * v - <float>1.17250168
+        p = p * v + <float>0.991640389
+    else:
+        v = w * 1.625 - 0.625
+        p = -6.6787058203572669e-8  # 2^-55.2
+        p = p * v + 3.4694842692784627e-7
+        p = p * v - 1.3295557450143872e-7
+        p = p * v - 1.2067826990912564e-6
+        p = p * v + 1.1846621894122056e-7
+        p = p * v + 2.8795854944946762e-6
+        p = p * v + 3.0630524325004446e-6
+        p = p * v - 4.2968076109514208e-6
+        p = p * v - 1.7226343931854056e-5
+        p = p * v - 6.9888390098022726e-6
+        p = p * v + 5.9167566278002555e-5
+        p = p * v + 9.3719762157543608e-5
+        p = p * v - 0.00015767956398794321
+        p = p * v - 0.00054115320479399041
+        p = p * v + 0.00037879045698652593
+        p = p * v + 0.0027887855611022148
+        p = p * v - 0.001581184095518322
+        p = p * v - 0.015196486654686604
+        p = p * v + 0.020504030847558714
+        p = p * v + 0.074943265829684039
+        p = p * v - 0.34387820746616615
+        p = p * v + 0.71120073781784221
+        p = p * v - 0.95644334710862255
+        p = p * v + 0.90679535112159904
+    return p

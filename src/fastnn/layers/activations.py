@@ -1,7 +1,6 @@
 """Activation layers: one class for each row of the registry, and the row-wise two."""
 
-import math
-
+from fastnn._settings import parameters
 from fastnn.graph import Call, Epilogue, Graph, Node
 from fastnn.layers.base import Layer
 from fastnn.registry import ACTIVATIONS
@@ -11,16 +10,7 @@ def activation_params(name: str, **given: float) -> tuple:
     """The parameters of an activation in the order in which its kernels read them."""
     if name not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
-    params = ACTIVATIONS[name].params
-    if unknown := [k for k in given if k not in params]:
-        expected = ", ".join(params) or "no parameters"
-        raise TypeError(f"{name}: expected {expected}, got {', '.join(unknown)}")
-    for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{key}: expected a number, got {value!r}")
-        if not math.isfinite(value):
-            raise ValueError(f"{key}: expected a finite number, got {value}")
-    return tuple(float(given.get(key, default)) for key, default in params.items())
+    return parameters(ACTIVATIONS[name])(**given)
 
 
 class PointwiseNode(Node):
@@ -66,9 +56,7 @@ class RowwiseNode(Node):
         if self.x.grad is None:
             return []
         leaf = graph.leaf(f"{self.name}.backward")
-        return [
-            Call("rows_grad", (leaf,), (self.y.grad, self.y.data, self.x.grad), self._dims())
-        ]
+        return [Call("rows_grad", (leaf,), (self.y.grad, self.y.data, self.x.grad), self._dims())]
 
 
 class Activation(Layer):

@@ -100,7 +100,9 @@ class Layer:
         for name, p in own.items():
             value = state[name]
             if np.shape(value) != p.shape:
-                raise ValueError(f"state[{name!r}]: expected shape {p.shape}, got {np.shape(value)}")
+                raise ValueError(
+                    f"state[{name!r}]: expected shape {p.shape}, got {np.shape(value)}"
+                )
             if np.asarray(value).dtype != p.dtype:
                 raise TypeError(
                     f"state[{name!r}]: expected {p.dtype}, got {np.asarray(value).dtype}"

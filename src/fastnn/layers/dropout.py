@@ -1,5 +1,6 @@
 """Dropout."""
 
+from fastnn._settings import DECAY, number
 from fastnn.graph import Call, Node
 from fastnn.layers.base import Layer
 
@@ -31,11 +32,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, p: float = 0.5):
-        if isinstance(p, bool) or not isinstance(p, int | float):
-            raise TypeError(f"p: expected a number, got {p!r}")
-        if not 0 <= p < 1:
-            raise ValueError(f"p: expected 0 <= p < 1, got {p}")
-        self.p = float(p)
+        self.p = number("p", p, DECAY)
 
     def lower(self, graph, x):
         if not graph.training or self.p == 0:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastnn import init as initializers
+from fastnn._settings import check_dtype, count
 from fastnn.graph import Call, Node
 from fastnn.layers.activations import PointwiseNode, activation_params
 from fastnn.layers.base import Layer
@@ -59,14 +60,9 @@ class Linear(Layer):
         self, in_features, out_features, bias=True, *, activation=None, init=None,
         dtype=np.float32,
     ):  # fmt: skip
-        for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise TypeError(f"{name}: expected a whole number, got {value!r}")
-            if value < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise TypeError(f"dtype: expected float32 or float64, got {np.dtype(dtype)}")
-        self.in_features, self.out_features = int(in_features), int(out_features)
+        self.in_features = count("in_features", in_features)
+        self.out_features = count("out_features", out_features)
+        dtype = check_dtype(dtype)
         self.activation = activation
         self._params = activation_params(activation) if activation else ()
         self._init = init
