@@ -34,7 +34,7 @@ class Parameter:
     rng : numpy.random.Generator
         What the initial values are drawn from; a `Sequential` gives each its own.
     data : array
-        The values; assign into it (``p.data[...] = w``) to set them.
+        The values; assign into it (``p.data[...] = w``) or call `set` to change them.
     grad : array
         The gradient that the last ``backward`` of the layer wrote. Training with a `Trainer`
         does not fill it: there, a gradient is used up as soon as it is known.
@@ -66,6 +66,13 @@ class Parameter:
                 raise ValueError(f"init: expected values of shape {self.shape}, got {values.shape}")
             self._data = np.ascontiguousarray(values, self.dtype)
         return self._data
+
+    def set(self, values: np.ndarray) -> None:
+        """Copy `values`, of this shape and dtype, without drawing initial ones first."""
+        if self._data is None:
+            self._data = np.array(values, self.dtype, order="C")
+        else:
+            self._data[...] = values
 
     @property
     def grad(self) -> np.ndarray:

@@ -108,7 +108,7 @@ class Layer:
                     f"state[{name!r}]: expected {p.dtype}, got {np.asarray(value).dtype}"
                 )
         for name, p in own.items():
-            p.data[...] = state[name]
+            p.set(state[name])
 
     # -- running --------------------------------------------------------------------------
 

@@ -1,0 +1,6 @@
+"""Model files and tensor files, both safetensors."""
+
+from fastnn.io.model import load, load_metadata, save
+from fastnn.io.tensors import load_tensors, save_tensors
+
+__all__ = ["load", "load_metadata", "load_tensors", "save", "save_tensors"]
