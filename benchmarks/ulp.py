@@ -1,11 +1,11 @@
 """Measures the worst error of every activation and of its gradient, as a Markdown table.
 
-float32 is measured on every one of the 2^32 inputs against the float64 leaf of the same
-instruction set, which is first measured itself: on a sample, against formulas in extended
-precision (tests/leaf.py). Errors are in units in the last place (ULP) of the exact result at
-default parameters; the input of a gradient that reads the output is every output that occurs.
+float32 is measured on every one of the 2^32 inputs against a float64 leaf, which is measured
+itself: on a sample, against formulas in extended precision (tests/leaf.py). Errors are in units
+in the last place (ULP) of the exact result at default parameters; the input of a gradient that
+reads the output is every output that occurs.
 
-    python benchmarks/ulp.py                    # half an hour a core and instruction set
+    python benchmarks/ulp.py                    # half an hour an instruction set and core
     python benchmarks/ulp.py --sample           # every 997th input: seconds
     python benchmarks/ulp.py --isa v4 gelu silu
 """
@@ -58,33 +58,31 @@ def float64_errors(row, module, seed=0, size=1_000_000):
     return worst(ulp_error(y, f, f, dtype), x), worst(ulp_error(slope, df, scale, dtype), saved)
 
 
-def float32_errors(row, module, stride=1):
+def float32_errors(row, module, oracle, stride=1):
     """The worst error of f and f' over every stride-th bit pattern, and where."""
     narrow, wide = np.dtype(np.float32), np.dtype(np.float64)
     params = [float(np.float32(value)) for value in row.params.values()]
-    call = {
-        (role, dtype): partial(leaf(module, row.name, role, dtype), params=params)
+    forward32, backward32, forward64, backward64 = (
+        partial(leaf(source, row.name, role, dtype), params=params)
+        for source, dtype in ((module, narrow), (oracle, wide))
         for role in ("forward", "backward")
-        for dtype in (narrow, wide)
-    }
-    ones = {dtype: np.ones(BLOCK, dtype) for dtype in (narrow, wide)}
-    x32, y32, slope32 = (np.empty(BLOCK, narrow) for _ in range(3))
-    y64, slope64 = np.empty(BLOCK), np.empty(BLOCK)
+    )
+    ones32, ones64 = np.ones(BLOCK, narrow), np.ones(BLOCK)
+    y32, slope32, y64, slope64 = (np.empty(BLOCK, dtype) for dtype in (narrow, narrow, wide, wide))
+    steps = np.arange(BLOCK, dtype=np.uint32) * np.uint32(stride)
     forward = backward = (0.0, 0.0)
     for first in range(0, 1 << 32, BLOCK * stride):
-        bits = np.arange(first, first + BLOCK * stride, stride, dtype=np.uint64)
-        x32.view(np.uint32)[:] = bits & 0xFFFFFFFF  # the last block may wrap around
-        if not np.isfinite(x32).any():
-            continue
-        x32[~np.isfinite(x32)] = 0
+        x32 = (steps + np.uint32(first)).view(narrow)  # the last block may wrap around
+        finite = np.isfinite(x32)
+        if not finite.all():
+            x32[~finite] = 0
         x64 = x32.astype(wide)
-        call["forward", narrow](x32, y32)
-        call["forward", wide](x64, y64)
+        forward32(x32, y32)
+        forward64(x64, y64)
         forward = max(forward, worst(ulp_error(y32, y64, y64, narrow), x32))
-        saved32 = y32 if row.saves == "y" else x32
-        saved64 = saved32.astype(wide)
-        call["backward", narrow](ones[narrow], saved32, slope32)
-        call["backward", wide](ones[wide], saved64, slope64)
+        saved32, saved64 = (y32, y32.astype(wide)) if row.saves == "y" else (x32, x64)
+        backward32(ones32, saved32, slope32)
+        backward64(ones64, saved64, slope64)
         scale = larger_term(row.name, saved64, y64, slope64) if row.absolute else slope64
         backward = max(backward, worst(ulp_error(slope32, slope64, scale, narrow), saved32))
     return forward, backward
@@ -92,9 +90,10 @@ def float32_errors(row, module, stride=1):
 
 def measure(name, level, stride):
     """All four errors of one activation on one instruction set."""
-    row, module = ACTIVATIONS[name], variants()[level]
-    wide = float64_errors(row, module)
-    return name, level, float32_errors(row, module, stride), wide
+    row, modules = ACTIVATIONS[name], variants()
+    fastest = list(modules.values())[-1]
+    narrow = float32_errors(row, modules[level], fastest, stride)
+    return name, level, narrow, float64_errors(row, modules[level])
 
 
 def main():
