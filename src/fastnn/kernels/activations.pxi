@@ -330,13 +330,16 @@ cdef void mish_forward(
 ) noexcept nogil:
     cdef real one = 1, half = 0.5
     cdef Py_ssize_t i
-    cdef real z, e, numerator, denominator
+    cdef real z, e, numerator, denominator, tail
     for i in range(n):
         z = exp_magnitude(x[i])
         e = exp_times(one, -z, <real>0)
         numerator = exp_times(z + z * (half * e) if x[i] < 0 else z * e, -z, <real>0)
         denominator = one + (e + half * e * e) if x[i] < 0 else half + (e + e * e)
-        y[i] = at_least(x[i], <real>0) - numerator / denominator
+        # Not max(x, 0) - tail: with other tests of the sign about, the compiler turns 0 - tail
+        # into -tail in some copies of the loop and not in others, and zero has two signs.
+        tail = numerator / denominator
+        y[i] = -tail if x[i] < 0 else x[i] - tail
 
 
 cdef void mish_backward(

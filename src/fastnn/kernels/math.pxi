@@ -2,11 +2,12 @@
 # them vectorises on every instruction set: no library call, no branch but a blend, no integer
 # conversion (SSE2 and AVX2 have none for 64 bits).
 #
-# Constants are cast to `real` because C would widen the whole expression to double for them.
-# NaN goes through every function here; that is why bounds are written
-# `limit if x > limit else x` and not the other way round. Each line `2^-k` beside coefficients is the worst relative
-# error of the polynomial after rounding of its coefficients; they are minimax (Remez) for the
-# relative error of the final result. docs/numerics.md has the derivations.
+# Constants are cast to `real` because C would widen the whole expression to double for them. NaN
+# goes through every function here; that is why bounds are written `limit if x > limit else x` and
+# not the other way round.
+#
+# Polynomials are minimax (Remez, Lawson) for the relative error of the function they serve. The
+# power of 2 beside one is that error, its coefficients rounded. docs/numerics.md has the ideas.
 
 from libc.math cimport fabs, fabsf
 

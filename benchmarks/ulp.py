@@ -1,0 +1,124 @@
+"""Measures the worst error of every activation and of its gradient, as a Markdown table.
+
+float32 is measured on every one of the 2^32 inputs against a float64 leaf, which is measured
+itself: on a sample, against formulas in extended precision (tests/leaf.py). Errors are in units
+in the last place (ULP) of the exact result at default parameters; the input of a gradient that
+reads the output is every output that occurs.
+
+    python benchmarks/ulp.py                    # half an hour an instruction set and core
+    python benchmarks/ulp.py --sample           # every 997th input: seconds
+    python benchmarks/ulp.py --isa v4 gelu silu
+"""
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from leaf import (
+    ACTIVATIONS,
+    EXTENDED,
+    FORWARD,
+    GRADIENT,
+    exact,
+    larger_term,
+    leaf,
+    sample,
+    ulp_error,
+    variants,
+)
+
+BLOCK = 1 << 15  # so that a block and all that is made of it stay in the cache
+
+
+def worst(values, at):
+    """The largest value, and where it is."""
+    i = np.argmax(values)  # a NaN counts as the largest
+    if np.isnan(values[i]):
+        raise ArithmeticError(f"NaN at {at[i]}")
+    return float(values[i]), float(at[i])
+
+
+def float64_errors(row, module, seed=0, size=1_000_000):
+    """The worst error of f and f' over a sample, and where."""
+    x = sample(np.float64, size, seed)
+    dtype, params = x.dtype, row.params.values()
+    y, slope = np.empty_like(x), np.empty_like(x)
+    leaf(module, row.name, "forward", dtype)(x, y)
+    saved = y if row.saves == "y" else x
+    leaf(module, row.name, "backward", dtype)(np.ones_like(x), saved, slope)
+    wide = saved.astype(np.longdouble)
+    f = exact(FORWARD, row.name, x, params, dtype)
+    df = exact(GRADIENT, row.name, saved, params, dtype)
+    scale = larger_term(row.name, wide, f, df) if row.absolute else df
+    return worst(ulp_error(y, f, f, dtype), x), worst(ulp_error(slope, df, scale, dtype), saved)
+
+
+def float32_errors(row, module, oracle, stride=1):
+    """The worst error of f and f' over every stride-th bit pattern, and where."""
+    narrow, wide = np.dtype(np.float32), np.dtype(np.float64)
+    params = [float(np.float32(value)) for value in row.params.values()]
+    forward32, backward32, forward64, backward64 = (
+        partial(leaf(source, row.name, role, dtype), params=params)
+        for source, dtype in ((module, narrow), (oracle, wide))
+        for role in ("forward", "backward")
+    )
+    ones32, ones64 = np.ones(BLOCK, narrow), np.ones(BLOCK)
+    y32, slope32, y64, slope64 = (np.empty(BLOCK, dtype) for dtype in (narrow, narrow, wide, wide))
+    steps = np.arange(BLOCK, dtype=np.uint32) * np.uint32(stride)
+    forward = backward = (0.0, 0.0)
+    for first in range(0, 1 << 32, BLOCK * stride):
+        x32 = (steps + np.uint32(first)).view(narrow)  # the last block may wrap around
+        finite = np.isfinite(x32)
+        if not finite.all():
+            x32[~finite] = 0
+        x64 = x32.astype(wide)
+        forward32(x32, y32)
+        forward64(x64, y64)
+        forward = max(forward, worst(ulp_error(y32, y64, y64, narrow), x32))
+        saved32, saved64 = (y32, y32.astype(wide)) if row.saves == "y" else (x32, x64)
+        backward32(ones32, saved32, slope32)
+        backward64(ones64, saved64, slope64)
+        scale = larger_term(row.name, saved64, y64, slope64) if row.absolute else slope64
+        backward = max(backward, worst(ulp_error(slope32, slope64, scale, narrow), saved32))
+    return forward, backward
+
+
+def measure(name, level, stride):
+    """All four errors of one activation on one instruction set."""
+    row, modules = ACTIVATIONS[name], variants()
+    fastest = list(modules.values())[-1]
+    narrow = float32_errors(row, modules[level], fastest, stride)
+    return name, level, narrow, float64_errors(row, modules[level])
+
+
+def main():
+    levels = list(variants())
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="activations; all by default")
+    parser.add_argument("--isa", action="append", choices=levels, help="instruction set; all")
+    parser.add_argument("--sample", action="store_true", help="float32: every 997th input")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    options = parser.parse_args()
+    if not EXTENDED:
+        sys.exit("longdouble is not extended precision here: float64 cannot be measured")
+    if unknown := set(options.names) - set(ACTIVATIONS):
+        parser.error(f"no such activation: {', '.join(sorted(unknown))}")
+    tasks = [(n, i) for n in options.names or ACTIVATIONS for i in options.isa or levels]
+    print("| activation | set | float32 f | at | f' | at | float64 f | at | f' | at |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    with ProcessPoolExecutor(options.jobs) as pool:
+        stride = 997 if options.sample else 1
+        for name, level, *errors in pool.map(
+            partial(measure, stride=stride), *zip(*tasks, strict=True)
+        ):
+            cells = (f"{error:.3f} | {at:.6g}" for pair in errors for error, at in pair)
+            print(f"| {name} | {level} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
