@@ -28,7 +28,8 @@ SANITIZE = os.environ.get("FASTNN_SANITIZE", "")
 gcc_like = sys.platform != "win32"
 x86_64 = platform.machine().lower() in ("x86_64", "amd64")
 
-common = ["-O3"] if gcc_like else ["/O2"]
+# -g0: what Python itself was built with may ask for debugging symbols, twice the wheel.
+common = ["-O3", "-g0"] if gcc_like else ["/O2"]
 # Floating-point flags that let loops vectorise and change no result. -ffast-math is not among
 # them: NaN and infinity must propagate, and linking with it can flush subnormals process-wide.
 math = ["-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"] if gcc_like else []

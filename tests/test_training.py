@@ -613,3 +613,26 @@ def test_mnist_is_learned(mnist_folder):
     trainer = fastnn.Trainer(model, "cross_entropy", fastnn.Adam())
     trainer.fit(data.x_train, data.y_train, epochs=10, batch_size=64, progress=False)
     assert trainer.evaluate(data.x_test, data.y_test)["accuracy"] >= 0.975
+
+
+def test_sigmoid_net_with_quadratic_cost_reaches_the_published_accuracy(mnist_folder):
+    """[784, 30, 10], sigmoid, batches of 10, eta 3.0, 30 epochs on 50,000 images: 95.42 % at best
+    in Nielsen, Neural Networks and Deep Learning (2015), chapter 1; runs spread, so the median
+    of three. His cost is half the sum of squares, ours their mean: 5 times the rate."""
+    data = fastnn.data.load_idx_folder(mnist_folder)
+    x, y = data.x_train[:50000], np.eye(10, dtype="f4")[data.y_train[:50000]]
+    accuracies = []
+    for seed in range(3):
+        model = fastnn.Sequential(
+            fastnn.Flatten(),
+            fastnn.Linear(784, 30),
+            fastnn.Sigmoid(),
+            fastnn.Linear(30, 10),
+            fastnn.Sigmoid(),
+            seed=seed,
+        )
+        trainer = fastnn.Trainer(model, "mse", fastnn.SGD(3.0 * 5), seed=seed)
+        trainer.fit(x, y, epochs=30, batch_size=10, progress=False)
+        one_hot = np.eye(10, dtype="f4")[data.y_test]
+        accuracies.append(trainer.evaluate(data.x_test, one_hot)["accuracy"])
+    assert np.median(accuracies) >= 0.95

@@ -1,11 +1,13 @@
 """Small and mid-size neural networks on CPUs, at the speed the machine allows."""
 
 from fastnn import _openblas  # noqa: F401, I001  (first: the engine is linked to it)
-from fastnn import data, functional, init, layers, metrics, schedules
+from fastnn import data, functional, init, io, layers, metrics, schedules
+from fastnn._config import show_config
 from fastnn._threads import get_num_threads, set_num_threads
 from fastnn._version import __version__
 from fastnn.callbacks import Callback, EarlyStopping, StopTraining
 from fastnn.history import History
+from fastnn.io import load, save
 from fastnn.layers import *  # noqa: F403
 from fastnn.layers import __all__ as _layer_names
 from fastnn.losses import (
@@ -48,9 +50,13 @@ __all__ = [
     "functional",
     "get_num_threads",
     "init",
+    "io",
     "layers",
+    "load",
     "metrics",
+    "save",
     "schedules",
     "set_num_threads",
+    "show_config",
     *_layer_names,
 ]

@@ -10,7 +10,6 @@ The leaves come from whichever instruction set was selected (``_dispatch``); thi
 is built once, with baseline flags, and is the only one that knows OpenMP and BLAS.
 """
 
-cimport cython
 from cpython.buffer cimport (
     PyBUF_ANY_CONTIGUOUS,
     PyBUF_STRIDES,
