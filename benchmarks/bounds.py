@@ -1,0 +1,134 @@
+"""How fast this machine can be: bandwidth of memory, and of arithmetic in matrix products.
+
+The streams are plain NumPy, cut into a part for each thread (NumPy lets go of the GIL), so that
+fastnn's kernels are measured against something that is not fastnn. Bytes are counted as
+STREAM does (McCalpin 1995), what the program reads and writes; a cache line that is fetched only
+to be overwritten does not count.
+
+=======  ====================================  =====  ======
+stream   per element                           reads  writes
+=======  ====================================  =====  ======
+copy     y = x                                     1       1
+add      z = x + y                                 2       1
+adam     m *= c; v *= c; p += g                    4       3
+=======  ====================================  =====  ======
+
+``adam`` reads and writes the arrays of an Adam update, 28 bytes an element, each line once, and
+what it writes it has read before, so that nothing is fetched in vain: the traffic of the update
+without its arithmetic. Streams run both whole and in blocks, so that ``adam`` goes through its
+arrays one after the other or through all four together; the best way counts.
+
+``gemm`` is the product of large square matrices by the OpenBLAS that fastnn uses, a slab of rows
+a thread. Small products do not reach it.
+
+``python -m benchmarks.bounds`` prints them.
+"""
+
+import ctypes
+import functools
+import itertools
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+import fastnn
+from benchmarks import QUICK
+from fastnn import _openblas
+
+# 64 MB an array, four of them.
+_ELEMENTS = 2**16 if QUICK else 2**24
+_MATRIX = 256 if QUICK else 2048
+_REPEATS = 2 if QUICK else 15
+# Elements of a block, where a stream runs in blocks.
+_BLOCKS = (2**14, 2**16)
+
+_ROW_MAJOR, _NO_TRANSPOSE = 101, 111
+
+
+def _parts(size: int, threads: int) -> list[slice]:
+    """A contiguous part for each thread, at cache lines of float32."""
+    edges = [size * i // threads // 16 * 16 for i in range(threads)] + [size]
+    return [slice(begin, end) for begin, end in itertools.pairwise(edges)]
+
+
+def _best_seconds(work: Callable[[slice], object], size: int, threads: int) -> float:
+    """Of the fastest repetition of ``work`` on all parts at once."""
+    parts, times = _parts(size, threads), []
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(_REPEATS):
+            begin = time.perf_counter()
+            list(pool.map(work, parts))
+            times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def _blocked(work: Callable[[slice], object], block: int, part: slice) -> None:
+    for begin in range(part.start, part.stop, block):
+        work(slice(begin, min(begin + block, part.stop)))
+
+
+def streams(threads: int) -> dict[str, float]:
+    """GB/s of each stream."""
+    # Written before they are timed: untouched memory is one page of zeros.
+    x, y, m, v = (np.full(_ELEMENTS, value, np.float32) for value in (1, 2, 3, 4))
+    keep = np.float32(0.999)
+
+    def copy(part):
+        np.copyto(y[part], x[part])
+
+    def add(part):
+        np.add(x[part], m[part], out=y[part])
+
+    def adam(part):
+        np.multiply(m[part], keep, out=m[part])
+        np.multiply(v[part], keep, out=v[part])
+        np.add(y[part], x[part], out=y[part])
+
+    speeds = {}
+    for work, count in ((copy, 2), (add, 3), (adam, 7)):
+        ways = [work, *(functools.partial(_blocked, work, block) for block in _BLOCKS)]
+        seconds = min(_best_seconds(way, _ELEMENTS, threads) for way in ways)
+        speeds[work.__name__] = 4 * count * _ELEMENTS / seconds / 1e9
+    return speeds
+
+
+def gemm(threads: int) -> float:
+    """GFLOP/s of a square float32 product."""
+    n = _MATRIX
+    a, b, c = (np.ones((n, n), np.float32) for _ in range(3))
+    sgemm = _openblas.library.scipy_cblas_sgemm
+    integer, real, pointer = ctypes.c_int, ctypes.c_float, ctypes.c_void_p
+    operand = (pointer, integer)
+    sgemm.argtypes = [integer] * 6 + [real, *operand, *operand, real, *operand]
+    sgemm.restype = None
+
+    def rows(part):
+        sgemm(
+            *(_ROW_MAJOR, _NO_TRANSPOSE, _NO_TRANSPOSE, part.stop - part.start, n, n),
+            *(1.0, a[part].ctypes.data, n, b.ctypes.data, n, 0.0, c[part].ctypes.data, n),
+        )
+
+    return 2 * n**3 / _best_seconds(rows, n, threads) / 1e9
+
+
+def cache_bytes() -> int:
+    """The size of the largest cache; where the system does not tell, 32 MB."""
+    units = {"K": 2**10, "M": 2**20}
+    texts = [
+        p.read_text().strip() for p in Path("/sys/devices/system/cpu/cpu0/cache").glob("*/size")
+    ]
+    return max((int(text[:-1]) * units[text[-1]] for text in texts), default=32 * 2**20)
+
+
+def measure() -> dict[str, dict[str, float]]:
+    """GB/s of the streams and GFLOP/s of ``gemm``, by number of threads: one, and fastnn's."""
+    counts = sorted({1, fastnn.get_num_threads()})
+    return {str(n): streams(n) | {"gemm": gemm(n)} for n in counts}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=1))

@@ -1,0 +1,51 @@
+"""The same through fastnn's public API."""
+
+import itertools
+
+import fastnn
+
+VERSION = fastnn.__version__
+
+
+def model(job) -> fastnn.Sequential:
+    """The net of a job, with its initial weights."""
+    sizes, activation = job.net.sizes, fastnn.layers.ACTIVATION_LAYERS[job.net.activation]
+    dtype, layers = job.x.dtype, []
+    for n, m in itertools.pairwise(sizes):
+        layers += [fastnn.Linear(n, m, dtype=dtype), activation()]
+    net = fastnn.Sequential(*layers[:-1])
+    arrays = itertools.chain.from_iterable(job.weights)
+    net.load_state_dict(dict(zip(net.named_parameters(), arrays, strict=True)))
+    return net
+
+
+def optimizer(job) -> fastnn.Optimizer:
+    kinds = {"adam": fastnn.Adam, "sgd": fastnn.SGD}
+    return kinds[job.net.optimizer](lr=job.net.lr)
+
+
+class _Ticks(fastnn.Callback):
+    def __init__(self, tick):
+        self.tick = tick
+
+    def on_epoch_end(self, trainer, record):
+        self.tick(record["loss"])
+
+
+def train(job, tick):
+    trainer = fastnn.Trainer(
+        model(job), fastnn.CrossEntropyLoss(), optimizer(job), callbacks=[_Ticks(tick)]
+    )
+    trainer.fit(
+        job.x,
+        job.y,
+        epochs=job.epochs + 1,
+        batch_size=job.net.batch,
+        shuffle=job.shuffle,
+        progress=False,
+    )
+
+
+def predictor(job):
+    net, row = model(job), job.x[:1]
+    return lambda: net.predict(row)

@@ -1,0 +1,106 @@
+"""Whole training steps, and one prediction: fastnn and its peers, each in its own process."""
+
+import numpy as np
+import pytest
+
+import fastnn
+from benchmarks import QUICK
+from benchmarks.nets import NETS, PREDICTION
+from benchmarks.peers import PEERS, Job, fastnn_steps, run_worker
+from fastnn.program import Program, prepare_data
+
+# Of training in float32: rounding errors grow from step to step (an input changed by 1e-7 moves
+# the mean loss of the next epochs by up to 0.002 of it), so that the first epochs must do. That
+# every step is the same is shown in float64 by tests/test_benchmarks.py.
+_EPOCHS, _TOLERANCE = 3, 5e-3
+
+
+class _Clock:
+    """Hands the times that a worker took to pytest-benchmark, as its timer."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def replay(self, benchmark, result: dict, kind: str, **info):
+        if "missing" in result:
+            pytest.skip(f"needs {result['missing']}")
+        times = iter(result["seconds"])
+
+        def step():
+            self.now += next(times)
+
+        benchmark.extra_info |= {"kind": kind, "version": result["version"], **info}
+        benchmark.pedantic(step, rounds=len(result["seconds"]))
+
+
+clock = _Clock()
+
+
+def _worker(peer, task, *flags):
+    return run_worker(peer, task, *flags, threads=fastnn.get_num_threads())
+
+
+def _step_info(net, peer) -> dict:
+    return {
+        "peer": peer,
+        "net": str(net),
+        "flops": net.flops,
+        "bytes": 2 * net.state_bytes,
+        "footprint": net.state_bytes,
+    }
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
+@pytest.mark.benchmark(timer=clock)
+def test_step(benchmark, net, peer):
+    benchmark.group = f"step {net.name}"
+    result = _worker(peer, net.name)
+    clock.replay(benchmark, result, "step", **_step_info(net, peer))
+    losses = result["losses"][:_EPOCHS]
+    if None not in losses:
+        expected = _worker("numpy", net.name)["losses"][:_EPOCHS]
+        np.testing.assert_allclose(losses, expected, rtol=_TOLERANCE)
+
+
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
+@pytest.mark.benchmark(timer=clock)
+def test_shuffled_step(benchmark, net):
+    benchmark.group = f"step {net.name}"
+    result = _worker("fastnn", net.name, "--shuffle")
+    clock.replay(benchmark, result, "step", **_step_info(net, "fastnn, shuffled"))
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.benchmark(timer=clock)
+def test_prediction(benchmark, peer):
+    benchmark.group = "prediction"
+    result = _worker(peer, "prediction")
+    clock.replay(benchmark, result, "prediction", peer=peer, net=PREDICTION.layers)
+
+
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
+@pytest.mark.benchmark(max_time=0.01 if QUICK else 0.5, min_rounds=3)
+def test_set_up(benchmark, net):
+    """From layers to a program that is ready to run; the weights are there already."""
+    benchmark.group = f"set-up {net.name}"
+    benchmark.extra_info |= {"kind": "set-up", "peer": "fastnn", "net": str(net)}
+    job = Job.of(net)
+    model, loss, optimizer = fastnn_steps.model(job), fastnn.CrossEntropyLoss(), fastnn.Adam()
+    x, target, _ = prepare_data(model, loss, job.x, job.y)
+
+    def set_up():
+        return Program(
+            model,
+            loss,
+            optimizer,
+            shape=x.shape[1:],
+            target=target,
+            weighted=False,
+            batch_size=net.batch,
+        )
+
+    benchmark(set_up)

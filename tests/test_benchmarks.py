@@ -1,0 +1,155 @@
+"""The benchmarks: all that is public has one, and what they compare are the same results."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+from fastnn import functional
+
+ROOT = Path(__file__).resolve().parents[1]
+
+pytestmark = [
+    pytest.mark.checkout,
+    pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="needs the source checkout"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+
+
+def test_every_public_function_has_a_benchmark(monkeypatch):
+    from benchmarks import operations
+
+    assert operations.without_benchmark() == []
+    monkeypatch.setattr(functional, "__all__", [*functional.__all__, "conv2d"])
+    assert operations.without_benchmark() == ["conv2d"]
+
+
+def test_both_sides_of_a_benchmark_compute_the_same():
+    from benchmarks.operations import CASES
+
+    for case in CASES:
+        results = []
+        for peer in ("fastnn", "numpy"):
+            call = case.call(peer, case.shapes[0])
+            returned = call()
+            # Updates return None and change their arguments.
+            results.append(call.args if returned is None else returned)
+        for ours, theirs in zip(*map(_arrays, results), strict=True):
+            # float32 of sums of 100 to 1000 terms, in the reference's case added up in float32.
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6, err_msg=case.operation)
+
+
+def _arrays(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+@pytest.mark.parametrize("name", ["tabular", "textbook", "mnist", "medium", "deep"])
+def test_peers_take_the_same_steps(name):
+    from benchmarks.nets import NETS
+    from benchmarks.peers import Job, fastnn_steps, numpy_steps
+
+    # In float64 rounding errors stay far below what any difference in a formula would make.
+    net = NETS[name]
+    sizes = tuple(min(size, 500) for size in net.sizes)
+    net = dataclasses.replace(net, sizes=sizes, samples=2 * net.batch, epochs=2)
+    job, curves = Job.of(net, dtype=np.float64), []
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):  # else two pools spin side by side
+        for peer in (fastnn_steps, numpy_steps):
+            losses = []
+            peer.train(job, losses.append)
+            curves.append(losses)
+    assert len(curves[0]) == net.epochs + 1
+    np.testing.assert_allclose(*curves, rtol=1e-9)
+
+
+def test_peers_predict_the_same():
+    from benchmarks.nets import PREDICTION
+    from benchmarks.peers import Job, fastnn_steps, numpy_steps
+
+    job = Job.of(dataclasses.replace(PREDICTION, samples=1), dtype=np.float64)
+    ours, theirs = fastnn_steps.predictor(job)(), numpy_steps.predictor(job)()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_a_worker_prints_its_times_and_losses(monkeypatch):
+    from benchmarks.peers import run_worker
+
+    monkeypatch.setenv("FASTNN_BENCH_QUICK", "1")
+    result = run_worker("numpy", "tabular", "--shuffle")
+    assert result["version"] == np.__version__
+    assert len(result["losses"]) == len(result["seconds"]) + 1
+    assert min(result["seconds"]) > 0
+
+
+def test_a_worker_that_fails_says_why():
+    from benchmarks.peers import run_worker
+
+    with pytest.raises(RuntimeError, match="invalid choice: 'nobody'"):
+        run_worker("nobody", "tabular")
+
+
+def _benchmark(kind, group, peer, seconds, **info):
+    info |= {"kind": kind, "peer": peer}
+    return {"group": group, "stats": {"median": seconds}, "extra_info": info}
+
+
+def test_report(tmp_path, capsys):
+    from benchmarks import report
+
+    kernel = {"operation": "relu", "shape": "1000", "elements": 1000, "bytes": 8000}
+    kernel |= {"stream": "copy"}
+    net = {"net": "2-2 relu", "flops": 3000, "bytes": 80, "footprint": 40}
+    results = {
+        "datetime": "2024-05-06T07:08:09",
+        "commit_info": {"id": "0123456789abcdef"},
+        "machine_info": {
+            "cpu": {"brand_raw": "A CPU", "count": 2},
+            "system": "Linux",
+            "machine": "x86_64",
+            "python_version": "3.11",
+            "fastnn": {
+                "version": "1",
+                "numpy": "2",
+                "threads": 2,
+                "instruction_set": "v3",
+                "blas": "OpenBLAS",
+            },
+        },
+        "quick": False,
+        "cache_bytes": 7999,
+        "bounds": {"2": {"copy": 4.0, "add": 3.0, "adam": 2.0, "gemm": 1.0}},
+        "import_time": {"numpy": 0.1, "fastnn": 0.025},
+        "benchmarks": [
+            _benchmark("kernel", "relu 1000", "numpy", 20e-6, **kernel),
+            _benchmark("kernel", "relu 1000", "fastnn", 4e-6, **kernel),
+            _benchmark("step", "step a", "fastnn", 4e-6, **net),
+            _benchmark("step", "step a", "fastnn, shuffled", 5e-6, **net),
+        ],
+    }
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(results))
+    report.main([str(path), "--output", str(tmp_path)])
+    text = capsys.readouterr().out
+    assert text.strip() == (tmp_path / "report.md").read_text().strip()
+    assert "fastnn on top of it 25 ms" in text
+    # 8000 bytes at 4 GB/s are 2 us; 3000 operations at 1 GFLOP/s are 3.
+    assert "| relu | 1000 | 4.00 | 20.0 | 5.00 | 2.00 | 0.50 |" in text
+    assert "| 2-2 relu | 4.00 | 5.00 | 1.25 | 3.00 | 0.75 |" in text
+    assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_sizes_of_files(tmp_path):
+    from benchmarks import import_time
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_bytes(bytes(100))
+    (tmp_path / "b").write_bytes(bytes(23))
+    (tmp_path / "link").symlink_to("b")
+    assert import_time.installed_bytes(tmp_path) == 123 + len("b")
