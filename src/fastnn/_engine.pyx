@@ -27,6 +27,8 @@ from cython.parallel cimport parallel
 from libc.math cimport sqrt
 from libc.string cimport memcmp, memcpy, memset
 
+from numpy import ndarray
+
 from fastnn._blas cimport (
     gemm,
     scipy_openblas_get_config,

@@ -52,10 +52,13 @@ cdef inline void clear(Call* call, int op) noexcept:
 
 
 cdef bint borrow_plain(Lease* lease, object array, bint writable) except -1:
-    # The memory of an array that needs no preparation: native, aligned float32 or float64 in C
-    # order, writable if it must be. False for any other.
+    # The memory of an array that needs no preparation: an ndarray (no subclass, whose meaning
+    # may be another) of native, aligned float32 or float64 in C order, writable if it must be.
+    # False for anything else.
     cdef Py_buffer* view = &lease.view[lease.count]
     cdef int flags = PyBUF_FORMAT | PyBUF_ND | (PyBUF_WRITABLE if writable else 0)
+    if type(array) is not ndarray:
+        return False
     try:
         PyObject_GetBuffer(array, view, flags)
     except (BufferError, ValueError):
@@ -239,34 +242,44 @@ def run_loss(
 
 
 def run_update(
-    prepare, update, param, grad, state1, state2, tuple config, double lr, double step
+    list prepare, list update, param, grad, tuple states, tuple config, double lr, double step
 ):
-    """One step of an optimizer over arrays of one size, in place."""
+    """One step of an optimizer with up to two states, in place.
+
+    Accepts what `run_map` does, except that no two arrays may overlap.
+    """
     cdef Call calls[2]
     cdef Context ctx
     cdef Lease lease
     cdef double settings[MAX_SCALARS]
     cdef double hyper[16]
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, j
+    cdef tuple arrays = (grad, param, *states)
     lease.count = 0
     clear(&calls[0], OP_PREPARE)
     clear(&calls[1], OP_UPDATE)
     try:
-        set_leaves(&calls[0], (prepare,))
-        set_leaves(&calls[1], (None, None, update))
+        for i in range(len(arrays)):
+            if not borrow_plain(&lease, arrays[i], i > 0):
+                return False
+            for j in range(lease.count - 1):
+                if (not alike(&lease.view[j], &lease.view[lease.count - 1])
+                        or (lease.view[j].buf == lease.view[lease.count - 1].buf
+                            and lease.view[j].len > 0)):
+                    return False
+            calls[1].buf[GRADIENT + i] = <char*>lease.view[lease.count - 1].buf
+        calls[1].itemsize = <int>lease.view[0].itemsize
+        set_leaves(&calls[0], (prepare[calls[1].itemsize == 8],))
+        set_leaves(&calls[1], (None, None, update[calls[1].itemsize == 8]))
         for i in range(len(config)):
             settings[i] = config[i]
         calls[0].buf[0] = <char*>settings
         calls[0].buf[HYPER] = calls[1].buf[HYPER] = <char*>hyper
-        calls[1].buf[GRADIENT] = borrow(&lease, grad, False)
-        calls[1].buf[PARAM] = borrow(&lease, param, True)
-        calls[1].buf[STATE1] = borrow(&lease, state1, True)
-        calls[1].buf[STATE2] = borrow(&lease, state2, True)
-        calls[1].itemsize = <int>lease.view[0].itemsize
         calls[1].dim[0] = lease.view[0].len // calls[1].itemsize
         ctx.rows = 1
         ctx.lr = lr
         ctx.step = <long long>step
         run_once(calls, 0, 2, &ctx)
+        return True
     finally:
         give_back(&lease)

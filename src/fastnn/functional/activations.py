@@ -136,22 +136,22 @@ def _activation(row):
         values = parameters(**params) if params else defaults
         if type(x) is ndarray:
             y = empty_like(x) if out is None else out
-            if type(y) is ndarray and run_map(forward_leaves, x, y, values):
+            if run_map(forward_leaves, x, y, values):
                 return y
         (x,) = _check.elementwise(out, x=x)
         y = np.empty(x.shape, x.dtype) if out is None else out
-        assert run_map(forward_leaves, x, y, values)
+        assert run_map(forward_leaves, x, np.asarray(y), values)
         return y
 
     def backward(grad, saved, *, out=None, **params):
         values = parameters(**params) if params else defaults
-        if type(grad) is type(saved) is ndarray:
+        if type(grad) is ndarray:
             dx = empty_like(grad) if out is None else out
-            if type(dx) is ndarray and run_grad(backward_leaves, grad, saved, dx, values):
+            if run_grad(backward_leaves, grad, saved, dx, values):
                 return dx
         grad, saved = _check.elementwise(out, grad=grad, saved=saved)
         dx = np.empty(grad.shape, grad.dtype) if out is None else out
-        assert run_grad(backward_leaves, grad, saved, dx, values)
+        assert run_grad(backward_leaves, grad, saved, np.asarray(dx), values)
         return dx
 
     bounds = [
