@@ -19,7 +19,7 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint src
+	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint src
 	$(BIN)/codespell src tests benchmarks docs *.md
 
 format: $(STAMP)

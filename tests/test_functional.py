@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-from fastnn.registry import ACTIVATIONS
 
 import fastnn
 from fastnn import _dispatch, functional, reference
+from fastnn.registry import ACTIVATIONS
 
 ROWS = ["softmax", "log_softmax"]
 LOSSES = ["mse", "l1", "huber", "hinge", "squared_hinge", "binary_cross_entropy_with_logits"]

@@ -386,7 +386,7 @@ def test_types_that_numpy_does_not_have(kind, tmp_path):
         (described("Linear"), "Linear: .*missing 2 required"),
         (described("Linear", {"in_features": -1, "out_features": 1}), "Linear: in_features"),
         (described("Linear", {"in_features": 1, "out_features": 1, "z": 1}), "Linear: .*'z'"),
-        (described("ReLU", {"p": 1}), "ReLU: relu: expected no parameters"),
+        (described("ReLU", {"p": 1}), "ReLU: relu.*'p'"),
         (described("Sequential"), "Sequential: layers: expected at least one"),
         ({"class": "Linear"}, "expected class, config and children of a layer"),
         ({"class": ["Linear"], "config": {}, "children": {}}, "expected class, config"),
@@ -400,7 +400,7 @@ def test_descriptions_refused(model, message, tmp_path):
         load(tmp_path / "m")
 
 
-@pytest.mark.parametrize("depth", [400, 100_000])
+@pytest.mark.parametrize("depth", [2_000, 100_000])
 def test_layers_within_layers_without_end(depth, tmp_path):
     begin, end = '{"class":"Sequential","config":{},"children":{"0":', "}}"
     text = begin * depth + json.dumps(described("Flatten")) + end * depth

@@ -154,7 +154,7 @@ def test_unsupported_instruction_set_is_refused_before_it_is_loaded(monkeypatch)
     monkeypatch.setattr(_dispatch, "BUILT", ["baseline", "v4"])
     with pytest.raises(ImportError, match="FASTNN_ISA=v4: this CPU supports only baseline"):
         _dispatch.select("v4")
-    with pytest.raises(ImportError, match="FASTNN_ISA=v3: this build .* only baseline, v4"):
+    with pytest.raises(ImportError, match=r"FASTNN_ISA=v3: this build .* only baseline, v4"):
         _dispatch.select("v3")
 
 

@@ -127,15 +127,13 @@ def predict(args) -> None:
         x = as_examples(x, model.dtype, args.data)
         outputs = model.predict(x).reshape(len(x), -1)
         columns = _columns(outputs, facts, args.probabilities)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    if args.out:
-        with replacing(args.out) as file:
-            file.write(text.getvalue().encode())
-    else:
-        sys.stdout.write(text.getvalue())
+    if not args.out:
+        _write_csv(columns, sys.stdout)
+        return
+    with replacing(args.out) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        _write_csv(columns, text)
+        text.detach()  # flushes, and leaves the file open for `replacing`
 
 
 def info(args) -> None:
@@ -159,6 +157,12 @@ def _load(path):
     }
     facts = {key: facts[key] for key, is_valid in valid.items() if is_valid(facts.get(key))}
     return load(path), facts
+
+
+def _write_csv(columns, file):
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
 
 
 def _set_threads(args):
@@ -240,7 +244,7 @@ def _print_result(part, result, y, outputs, classes, *, tables):
         right = round(result["accuracy"] * len(y))
         line += f", accuracy {result['accuracy']:.2%} ({right:,} of {len(y):,})"
     if "r2" in result:
-        line += f", R² {result['r2']:.4g}"
+        line += f", R2 {result['r2']:.4g}"
     print(line)
 
 

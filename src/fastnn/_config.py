@@ -24,8 +24,7 @@ def show_config(as_dict=False):
 
     Examples
     --------
-    >>> import fastnn
-    >>> config = fastnn.show_config(as_dict=True)
+    >>> config = show_config(as_dict=True)
     >>> config["kernels selected"] in config["kernels supported"]
     True
     """

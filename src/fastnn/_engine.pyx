@@ -10,9 +10,10 @@ The leaves come from whichever instruction set was selected (``_dispatch``); thi
 is built once, with baseline flags, and is the only one that knows OpenMP and BLAS.
 """
 
-cimport cython
 from cpython.buffer cimport (
     PyBUF_ANY_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBUF_ND,
     PyBUF_STRIDES,
     PyBUF_WRITABLE,
     PyBuffer_Release,
@@ -24,7 +25,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport parallel
 from libc.math cimport sqrt
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fastnn._blas cimport (
     gemm,

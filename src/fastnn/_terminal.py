@@ -41,9 +41,9 @@ def confusion_table(matrix, names) -> str:
     Examples
     --------
     >>> print(confusion_table([[5, 1], [0, 7]], ["cat", "dog"]))
-         cat dog
-    cat    5   1
-    dog    .   7
+        cat dog
+    cat   5   1
+    dog   .   7
     """
     cells = [[str(count) if count else "." for count in row] for row in matrix]
     left = max(map(len, names))

@@ -51,7 +51,33 @@ cdef inline void clear(Call* call, int op) noexcept:
     call.op = op
 
 
-cdef int pointwise(int op, leaf, tuple arrays, tuple params) except -1:
+cdef bint borrow_plain(Lease* lease, object array, bint writable) except -1:
+    # The memory of an array that needs no preparation: native, aligned float32 or float64 in C
+    # order, writable if it must be. False for any other.
+    cdef Py_buffer* view = &lease.view[lease.count]
+    cdef int flags = PyBUF_FORMAT | PyBUF_ND | (PyBUF_WRITABLE if writable else 0)
+    try:
+        PyObject_GetBuffer(array, view, flags)
+    except (BufferError, ValueError):
+        return False
+    lease.count += 1
+    return (
+        (view.format[0] == b"f" or view.format[0] == b"d") and view.format[1] == 0
+        and <size_t>view.buf % view.itemsize == 0
+    )
+
+
+cdef bint alike(const Py_buffer* a, const Py_buffer* b) noexcept:
+    # Two plain arrays of one type and shape, which are the same memory or have none in common.
+    cdef Py_ssize_t apart = <char*>a.buf - <char*>b.buf
+    return (
+        a.format[0] == b.format[0] and a.ndim == b.ndim
+        and memcmp(a.shape, b.shape, a.ndim * sizeof(Py_ssize_t)) == 0
+        and (apart == 0 or apart >= a.len or -apart >= a.len)
+    )
+
+
+cdef bint pointwise(int op, list leaves, tuple arrays, tuple params) except -1:
     # map and grad: the last array is written.
     cdef Call call
     cdef Context ctx
@@ -60,26 +86,36 @@ cdef int pointwise(int op, leaf, tuple arrays, tuple params) except -1:
     lease.count = 0
     clear(&call, op)
     try:
-        set_leaves(&call, (leaf,))
+        for i in range(last, -1, -1):
+            if not borrow_plain(&lease, arrays[i], i == last):
+                return False
+            if not alike(&lease.view[0], &lease.view[last - i]):
+                return False
+            call.buf[i] = <char*>lease.view[last - i].buf
+        call.itemsize = <int>lease.view[0].itemsize
+        set_leaves(&call, (leaves[call.itemsize == 8],))
         set_scalars(&call, params)
-        for i in range(last + 1):
-            call.buf[i] = borrow(&lease, arrays[i], i == last)
-        call.itemsize = <int>lease.view[last].itemsize
-        call.dim[0] = lease.view[last].len // call.itemsize
+        call.dim[0] = lease.view[0].len // call.itemsize
         ctx.rows = 1
-        return run_once(&call, 0, 1, &ctx)
+        run_once(&call, 0, 1, &ctx)
+        return True
     finally:
         give_back(&lease)
 
 
-def run_map(leaf, x, y, tuple params):
-    """y = f(x) over contiguous arrays of one size; y may be x."""
-    pointwise(OP_MAP, leaf, (x, y), params)
+def run_map(list leaves, x, y, tuple params):
+    """y = f(x); y may be x.
+
+    Takes the leaves for float32 and float64. Accepts C-contiguous, aligned arrays of one of
+    these types and of one shape, which overlap wholly or not at all. Returns False, with
+    nothing done, for anything else: the caller finds out what is wrong, or makes copies.
+    """
+    return pointwise(OP_MAP, leaves, (x, y), params)
 
 
-def run_grad(leaf, grad, saved, dx, tuple params):
-    """dx = grad * f'(saved) over contiguous arrays of one size."""
-    pointwise(OP_GRAD, leaf, (grad, saved, dx), params)
+def run_grad(list leaves, grad, saved, dx, tuple params):
+    """dx = grad * f'(saved); dx may be grad or saved. Accepts what `run_map` does."""
+    return pointwise(OP_GRAD, leaves, (grad, saved, dx), params)
 
 
 cdef int rowwise(int op, leaf, tuple arrays, Py_ssize_t rows, Py_ssize_t cols) except -1:

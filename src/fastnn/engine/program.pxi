@@ -49,7 +49,7 @@ cdef void point(Plan* plan, const long long* order, Py_ssize_t first) noexcept n
     cdef Call* gather
     cdef char* place
     cdef Py_ssize_t i
-    for part in range(PARTS):
+    for part in range(<int>PARTS):
         feed = &plan.feeds[part]
         gather = &plan.calls[part]
         gather.buf[0] = NULL
@@ -137,7 +137,7 @@ cdef class Program:
 
     def __dealloc__(self):
         cdef int i
-        for i in range(PARTS):
+        for i in range(<int>PARTS):
             PyMem_Free(self.plan.feeds[i].users)
         PyMem_Free(self.plan.calls)
         PyMem_Free(self.plan.ctx.scratch)

@@ -26,8 +26,8 @@ cdef enum:
 cdef split_fn SPLIT[OP_COUNT]
 cdef run_fn RUN[OP_COUNT]
 
-# What Python calls the operations, and the signatures of the leaves that each takes (an empty name for a
-# leaf the operation has no use for). A leaf may be None where the operation's comment says so.
+# What Python calls the operations, and the signatures of the leaves that each takes (no name for
+# a leaf the operation has no use for). A leaf may be None where the operation's comment says so.
 OPS = {}
 cdef list LEAF_NAMES = [None] * OP_COUNT
 
