@@ -39,7 +39,7 @@ import numpy as np
 
 import fastnn
 from benchmarks import QUICK
-from fastnn import _openblas
+from fastnn import _native
 
 # 64 MB an array, as the largest kernel benchmarks have.
 _ELEMENTS = 2**16 if QUICK else 2**24
@@ -105,7 +105,7 @@ def gemm(threads: int) -> float:
     """GFLOP/s of a square float32 product."""
     n = _MATRIX
     a, b, c = (np.ones((n, n), np.float32) for _ in range(3))
-    sgemm = _openblas.library.scipy_cblas_sgemm
+    sgemm = _native.openblas.scipy_cblas_sgemm
     integer, real, pointer = ctypes.c_int, ctypes.c_float, ctypes.c_void_p
     operand = (pointer, integer)
     sgemm.argtypes = [integer] * 6 + [real, *operand, *operand, real, *operand]

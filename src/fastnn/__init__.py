@@ -1,7 +1,7 @@
 """Small and mid-size neural networks on CPUs, at the speed the machine allows."""
 
-from fastnn import _openblas  # noqa: F401, I001  (first: the engine is linked to it)
-from fastnn import data, functional, init, io, layers, metrics, schedules
+from fastnn import _native  # noqa: F401, I001  (first: it loads the libraries)
+from fastnn import functional, init, io, layers, metrics, schedules
 from fastnn._config import show_config
 from fastnn._threads import get_num_threads, set_num_threads
 from fastnn._version import __version__
@@ -60,3 +60,12 @@ __all__ = [
     "show_config",
     *_layer_names,
 ]
+
+
+def __getattr__(name):
+    # Readers of files import much of the standard library: only for those who read files.
+    if name == "data":
+        import importlib
+
+        return importlib.import_module("fastnn.data")
+    raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

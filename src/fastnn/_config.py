@@ -1,12 +1,12 @@
 """What this fastnn is made of and runs on."""
 
-import ctypes
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
 
-from fastnn import _dispatch, _engine, _openblas, _threads
+import numpy as np
+
+from fastnn import _dispatch, _engine, _threads
 from fastnn._version import __version__
 
 
@@ -35,8 +35,8 @@ def show_config(as_dict=False):
         "kernels selected": _dispatch.selected(),
         "threads": _threads.get_num_threads(),
         "OpenMP": "yes" if _engine.has_openmp() else "no",
-        "BLAS": _blas(),
-        "NumPy": metadata.version("numpy"),
+        "BLAS": f"{_engine.blas_config()}, one thread a call",
+        "NumPy": np.__version__,
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
@@ -49,15 +49,6 @@ def show_config(as_dict=False):
         text = ", ".join(value) if isinstance(value, list) else value
         print(f"{name:<{width}}  {text}")
     return None
-
-
-def _blas() -> str:
-    for name in ("scipy_openblas_get_config", "openblas_get_config"):
-        function = getattr(_openblas.library, name, None)
-        if function is not None:
-            function.restype, function.argtypes = ctypes.c_char_p, ()
-            return f"{function().decode()}, one thread a call"
-    return "OpenBLAS"
 
 
 def _processor() -> str:

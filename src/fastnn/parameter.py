@@ -1,11 +1,17 @@
 """Learned arrays, and the flat buffers that hold all of a model's."""
 
+import functools
+
 import numpy as np
 
 # Bytes. Every parameter begins on a cache line, which is also the widest vector.
 _ALIGNMENT = 64
 
-_default_rng = np.random.default_rng(0)
+
+@functools.cache
+def _default_rng() -> "np.random.Generator":
+    # Made when first needed: numpy.random takes a while to import.
+    return np.random.default_rng(0)
 
 
 def aligned_empty(size: int, dtype) -> np.ndarray:
@@ -31,8 +37,8 @@ class Parameter:
 
     Attributes
     ----------
-    rng : numpy.random.Generator
-        What the initial values are drawn from; a `Sequential` gives each its own.
+    rng : numpy.random.Generator, optional
+        What the initial values are drawn from; a `Sequential` gives each parameter its own.
     data : array
         The values; assign into it (``p.data[...] = w``) or call `set` to change them.
     grad : array
@@ -45,7 +51,7 @@ class Parameter:
         self.dtype = np.dtype(dtype)
         self.init = init
         self.decay = decay
-        self.rng = _default_rng
+        self.rng: "np.random.Generator | None" = None
         self._data = None
         self._grad = None
 
@@ -61,7 +67,8 @@ class Parameter:
     @property
     def data(self) -> np.ndarray:
         if self._data is None:
-            values = np.asarray(self.init(self.shape, self.rng, self.dtype))
+            rng = self.rng or _default_rng()
+            values = np.asarray(self.init(self.shape, rng, self.dtype))
             if values.shape != self.shape:
                 raise ValueError(f"init: expected values of shape {self.shape}, got {values.shape}")
             self._data = np.ascontiguousarray(values, self.dtype)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import stat
 
 
@@ -49,7 +48,7 @@ def replacing(path):
     folder = os.path.dirname(target)
     # In the same folder, because a rename across file systems isn't one. Opened by `open`:
     # what `tempfile` creates is for its owner alone, whatever the umask says.
-    temporary = os.path.join(folder, f".fastnn-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".fastnn-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             if mode is not None:
