@@ -46,7 +46,7 @@ __all__ = [
     "StopTraining",
     "Trainer",
     "__version__",
-    "data",
+    "data",  # noqa: F405 (imported when asked for, see below)
     "functional",
     "get_num_threads",
     "init",

@@ -51,7 +51,7 @@ class Parameter:
         self.dtype = np.dtype(dtype)
         self.init = init
         self.decay = decay
-        self.rng: "np.random.Generator | None" = None
+        self.rng: np.random.Generator | None = None
         self._data = None
         self._grad = None
 
