@@ -704,3 +704,15 @@ def test_memmap(tmp_path):
     np.testing.assert_array_equal(y, np.maximum(x, 0))
     assert functional.relu(x, out=mapped) is mapped
     np.testing.assert_array_equal(mapped, y)
+
+
+def test_memory_mapped_arrays_are_changed_in_place(tmp_path):
+    x = np.linspace(-2, 2, 100, dtype="f4")
+    mapped = np.memmap(tmp_path / "x", "f4", "w+", shape=100)
+    mapped[...] = x
+    assert functional.tanh(mapped, out=mapped) is mapped
+    assert np.array_equal(mapped, functional.tanh(x))
+    functional.sgd_update(mapped, x, lr=0.5)
+    assert np.array_equal(mapped, functional.tanh(x) - np.float32(0.5) * x)
+    functional.tanh_backward(x, functional.tanh(x), out=mapped)
+    assert np.array_equal(mapped, functional.tanh_backward(x, functional.tanh(x)))

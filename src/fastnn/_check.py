@@ -6,7 +6,6 @@ which either finds what is wrong and raises, or returns inputs that the engine c
 where strides ask for it). Nothing has been written when a check raises.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -50,21 +49,6 @@ def grad_ready(grad, saved, out):
         and like(saved, grad)
         and (out is None or (like(out, grad) and beside(out, grad) and beside(out, saved)))
     )
-
-
-def all_apart(first, *rest):
-    """Whether arrays are plain, alike and surely in memory of their own."""
-    if not plain(first):
-        return False
-    owners = first.base is None
-    for a in rest:
-        if not like(a, first):
-            return False
-        owners = owners and a.base is None
-    arrays = first, *rest
-    if owners:
-        return len(set(map(id, arrays))) == len(arrays)
-    return not any(may_share_memory(a, b) for a, b in itertools.combinations(arrays, 2))
 
 
 # Arrays, looked at closely.

@@ -22,6 +22,7 @@ BUILT = [level for level, name in _MODULES.items() if importlib.util.find_spec(n
 VARIANTS = [level for level in BUILT if level in SUPPORTED]
 
 _tables: dict[str, dict[np.dtype, object]] = {}
+_pairs: dict[str, list] = {}
 _selected = None
 
 
@@ -37,6 +38,7 @@ def select(variant: str) -> None:
     leaves = importlib.import_module(_MODULES[variant]).LEAVES
     for (role, dtype), leaf in leaves.items():
         _tables.setdefault(role, {})[np.dtype(dtype)] = leaf
+        _pairs.setdefault(role, [None, None])[dtype == "float64"] = leaf
     _selected = variant
 
 
@@ -47,6 +49,11 @@ def selected() -> str:
 def table(role: str) -> dict[np.dtype, object]:
     """The leaves of one role (``"sigmoid.forward"``) by dtype. It follows `select`."""
     return _tables[role]
+
+
+def pair(role: str) -> list:
+    """The leaves of one role for float32 and float64, as a list. It follows `select`."""
+    return _pairs[role]
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ is built once, with baseline flags, and is the only one that knows OpenMP and BL
 
 from cpython.buffer cimport (
     PyBUF_ANY_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBUF_ND,
     PyBUF_STRIDES,
     PyBUF_WRITABLE,
     PyBuffer_Release,
@@ -23,7 +25,9 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport parallel
 from libc.math cimport sqrt
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
+
+from numpy import ndarray
 
 from fastnn._blas cimport (
     gemm,

@@ -51,7 +51,36 @@ cdef inline void clear(Call* call, int op) noexcept:
     call.op = op
 
 
-cdef int pointwise(int op, leaf, tuple arrays, tuple params) except -1:
+cdef bint borrow_plain(Lease* lease, object array, bint writable) except -1:
+    # The memory of an array that needs no preparation: an ndarray (no subclass, whose meaning
+    # may be another) of native, aligned float32 or float64 in C order, writable if it must be.
+    # False for anything else.
+    cdef Py_buffer* view = &lease.view[lease.count]
+    cdef int flags = PyBUF_FORMAT | PyBUF_ND | (PyBUF_WRITABLE if writable else 0)
+    if type(array) is not ndarray:
+        return False
+    try:
+        PyObject_GetBuffer(array, view, flags)
+    except (BufferError, ValueError):
+        return False
+    lease.count += 1
+    return (
+        (view.format[0] == b"f" or view.format[0] == b"d") and view.format[1] == 0
+        and <size_t>view.buf % view.itemsize == 0
+    )
+
+
+cdef bint alike(const Py_buffer* a, const Py_buffer* b) noexcept:
+    # Two plain arrays of one type and shape, which are the same memory or have none in common.
+    cdef Py_ssize_t apart = <char*>a.buf - <char*>b.buf
+    return (
+        a.format[0] == b.format[0] and a.ndim == b.ndim
+        and memcmp(a.shape, b.shape, a.ndim * sizeof(Py_ssize_t)) == 0
+        and (apart == 0 or apart >= a.len or -apart >= a.len)
+    )
+
+
+cdef bint pointwise(int op, list leaves, tuple arrays, tuple params) except -1:
     # map and grad: the last array is written.
     cdef Call call
     cdef Context ctx
@@ -60,26 +89,36 @@ cdef int pointwise(int op, leaf, tuple arrays, tuple params) except -1:
     lease.count = 0
     clear(&call, op)
     try:
-        set_leaves(&call, (leaf,))
+        for i in range(last, -1, -1):
+            if not borrow_plain(&lease, arrays[i], i == last):
+                return False
+            if not alike(&lease.view[0], &lease.view[last - i]):
+                return False
+            call.buf[i] = <char*>lease.view[last - i].buf
+        call.itemsize = <int>lease.view[0].itemsize
+        set_leaves(&call, (leaves[call.itemsize == 8],))
         set_scalars(&call, params)
-        for i in range(last + 1):
-            call.buf[i] = borrow(&lease, arrays[i], i == last)
-        call.itemsize = <int>lease.view[last].itemsize
-        call.dim[0] = lease.view[last].len // call.itemsize
+        call.dim[0] = lease.view[0].len // call.itemsize
         ctx.rows = 1
-        return run_once(&call, 0, 1, &ctx)
+        run_once(&call, 0, 1, &ctx)
+        return True
     finally:
         give_back(&lease)
 
 
-def run_map(leaf, x, y, tuple params):
-    """y = f(x) over contiguous arrays of one size; y may be x."""
-    pointwise(OP_MAP, leaf, (x, y), params)
+def run_map(list leaves, x, y, tuple params):
+    """y = f(x); y may be x.
+
+    Takes the leaves for float32 and float64. Accepts C-contiguous, aligned arrays of one of
+    these types and of one shape, which overlap wholly or not at all. Returns False, with
+    nothing done, for anything else: the caller finds out what is wrong, or makes copies.
+    """
+    return pointwise(OP_MAP, leaves, (x, y), params)
 
 
-def run_grad(leaf, grad, saved, dx, tuple params):
-    """dx = grad * f'(saved) over contiguous arrays of one size."""
-    pointwise(OP_GRAD, leaf, (grad, saved, dx), params)
+def run_grad(list leaves, grad, saved, dx, tuple params):
+    """dx = grad * f'(saved); dx may be grad or saved. Accepts what `run_map` does."""
+    return pointwise(OP_GRAD, leaves, (grad, saved, dx), params)
 
 
 cdef int rowwise(int op, leaf, tuple arrays, Py_ssize_t rows, Py_ssize_t cols) except -1:
@@ -203,34 +242,44 @@ def run_loss(
 
 
 def run_update(
-    prepare, update, param, grad, state1, state2, tuple config, double lr, double step
+    list prepare, list update, param, grad, tuple states, tuple config, double lr, double step
 ):
-    """One step of an optimizer over arrays of one size, in place."""
+    """One step of an optimizer with up to two states, in place.
+
+    Accepts what `run_map` does, except that no two arrays may overlap.
+    """
     cdef Call calls[2]
     cdef Context ctx
     cdef Lease lease
     cdef double settings[MAX_SCALARS]
     cdef double hyper[16]
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, j
+    cdef tuple arrays = (grad, param, *states)
     lease.count = 0
     clear(&calls[0], OP_PREPARE)
     clear(&calls[1], OP_UPDATE)
     try:
-        set_leaves(&calls[0], (prepare,))
-        set_leaves(&calls[1], (None, None, update))
+        for i in range(len(arrays)):
+            if not borrow_plain(&lease, arrays[i], i > 0):
+                return False
+            for j in range(lease.count - 1):
+                if (not alike(&lease.view[j], &lease.view[lease.count - 1])
+                        or (lease.view[j].buf == lease.view[lease.count - 1].buf
+                            and lease.view[j].len > 0)):
+                    return False
+            calls[1].buf[GRADIENT + i] = <char*>lease.view[lease.count - 1].buf
+        calls[1].itemsize = <int>lease.view[0].itemsize
+        set_leaves(&calls[0], (prepare[calls[1].itemsize == 8],))
+        set_leaves(&calls[1], (None, None, update[calls[1].itemsize == 8]))
         for i in range(len(config)):
             settings[i] = config[i]
         calls[0].buf[0] = <char*>settings
         calls[0].buf[HYPER] = calls[1].buf[HYPER] = <char*>hyper
-        calls[1].buf[GRADIENT] = borrow(&lease, grad, False)
-        calls[1].buf[PARAM] = borrow(&lease, param, True)
-        calls[1].buf[STATE1] = borrow(&lease, state1, True)
-        calls[1].buf[STATE2] = borrow(&lease, state2, True)
-        calls[1].itemsize = <int>lease.view[0].itemsize
         calls[1].dim[0] = lease.view[0].len // calls[1].itemsize
         ctx.rows = 1
         ctx.lr = lr
         ctx.step = <long long>step
         run_once(calls, 0, 2, &ctx)
+        return True
     finally:
         give_back(&lease)

@@ -5,10 +5,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+from numpy import empty_like, ndarray
 
 from fastnn import _check, _settings
 from fastnn._check import apart, grad_ready, map_ready, plain
-from fastnn._dispatch import table
+from fastnn._dispatch import pair, table
 from fastnn._engine import run_bias_grad, run_bias_map, run_grad, run_map, run_rows, run_rows_grad
 from fastnn.functional._docs import RAISES, completed
 from fastnn.registry import ACTIVATIONS
@@ -123,28 +124,35 @@ _POINTWISE = {}  # name -> its leaves, forward and backward, and its default par
 
 
 def _activation(row):
-    forward_leaves, backward_leaves = table(f"{row.name}.forward"), table(f"{row.name}.backward")
+    forward_leaves, backward_leaves = pair(f"{row.name}.forward"), pair(f"{row.name}.backward")
     parameters = _settings.parameters(row)
     defaults = parameters()
-    _POINTWISE[row.name] = forward_leaves, backward_leaves, defaults
+    _POINTWISE[row.name] = table(f"{row.name}.forward"), table(f"{row.name}.backward"), defaults
+
+    # The engine accepts ordinary arrays by itself, which takes a fraction of the time that
+    # Python would need. What it refuses is looked at closely here.
 
     def forward(x, *, out=None, **params):
         values = parameters(**params) if params else defaults
-        if not map_ready(x, out):
-            (x,) = _check.elementwise(out, x=x)
-        if out is None:
-            out = np.empty(x.shape, x.dtype)
-        run_map(forward_leaves[x.dtype], x, out, values)
-        return out
+        if type(x) is ndarray:
+            y = empty_like(x) if out is None else out
+            if run_map(forward_leaves, x, y, values):
+                return y
+        (x,) = _check.elementwise(out, x=x)
+        y = np.empty(x.shape, x.dtype) if out is None else out
+        assert run_map(forward_leaves, x, np.asarray(y), values)
+        return y
 
     def backward(grad, saved, *, out=None, **params):
         values = parameters(**params) if params else defaults
-        if not grad_ready(grad, saved, out):
-            grad, saved = _check.elementwise(out, grad=grad, saved=saved)
-        if out is None:
-            out = np.empty(grad.shape, grad.dtype)
-        run_grad(backward_leaves[grad.dtype], grad, saved, out, values)
-        return out
+        if type(grad) is ndarray:
+            dx = empty_like(grad) if out is None else out
+            if run_grad(backward_leaves, grad, saved, dx, values):
+                return dx
+        grad, saved = _check.elementwise(out, grad=grad, saved=saved)
+        dx = np.empty(grad.shape, grad.dtype) if out is None else out
+        assert run_grad(backward_leaves, grad, saved, np.asarray(dx), values)
+        return dx
 
     bounds = [
         f"Maximum error{of}: {row.ulp['float32'][way]:g} ULP in float32, "

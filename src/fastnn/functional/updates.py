@@ -1,8 +1,9 @@
 """Optimizer steps, in place, from simple to complex."""
 
+import numpy as np
+
 from fastnn import _check, _settings
-from fastnn._check import all_apart
-from fastnn._dispatch import table
+from fastnn._dispatch import pair
 from fastnn._engine import run_update
 from fastnn.functional._docs import completed
 
@@ -15,7 +16,7 @@ __all__ = [
 
 
 def _leaves(optimizer):
-    return table(f"{optimizer}.prepare"), table(f"{optimizer}.update")
+    return pair(f"{optimizer}.prepare"), pair(f"{optimizer}.update")
 
 
 _SGD, _ADAGRAD, _RMSPROP, _ADAM = map(_leaves, ("sgd", "adagrad", "rmsprop", "adam"))
@@ -23,11 +24,13 @@ _SGD, _ADAGRAD, _RMSPROP, _ADAM = map(_leaves, ("sgd", "adagrad", "rmsprop", "ad
 
 def _update(leaves, config, lr, step, param, grad, **states):
     lr = _settings.rate(lr)
-    if not all_apart(param, grad, *states.values()):
+    arrays = tuple(states.values())
+    # The engine accepts ordinary arrays that lie apart by itself.
+    if not run_update(*leaves, param, grad, arrays, config, lr, step):
         grad = _check.update(param, grad, **states)
-    prepare, update = leaves[0][param.dtype], leaves[1][param.dtype]
-    state1, state2 = (*states.values(), None, None)[:2]
-    run_update(prepare, update, param, grad, state1, state2, config, lr, step)
+        # As base class: memory-mapped arrays are welcome, and changed in place as well.
+        param, *arrays = map(np.asarray, (param, *arrays))
+        assert run_update(*leaves, param, grad, tuple(arrays), config, lr, step)
 
 
 def _momentum(momentum, momentum_buffer):
