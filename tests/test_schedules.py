@@ -1,6 +1,5 @@
 """Schedules against the formulas of their papers, written out step by step."""
 
-import dataclasses
 import json
 import math
 
@@ -223,11 +222,6 @@ def test_a_schedule_of_ones_own():
 
     assert Root()(3) == 0.5
     assert WarmUp(Root(), 2)(3) == 0.5
-
-
-def test_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Constant(0.1).lr = 0.2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import platform
-from pathlib import Path
 
 import numpy as np
 
@@ -53,7 +52,8 @@ def show_config(as_dict=False):
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = file.read().splitlines()
     except OSError:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -7,9 +7,9 @@ while libraries load, which is when they read them, and put back afterwards.
 
 import contextlib
 import ctypes
+import glob
 import importlib.util
 import os
-from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -33,8 +33,8 @@ def _load_openblas() -> ctypes.CDLL:
     files = [
         path
         for folder in folders
-        for path in sorted(Path(folder, "lib").glob("*scipy_openblas*"))
-        if path.suffix in (".so", ".dylib", ".dll")
+        for path in sorted(glob.glob(os.path.join(folder, "lib", "*scipy_openblas*")))
+        if path.endswith((".so", ".dylib", ".dll"))
     ]
     if not files:
         where = ", ".join(folders) or "this environment"
@@ -42,7 +42,7 @@ def _load_openblas() -> ctypes.CDLL:
             "fastnn needs the OpenBLAS of the package scipy-openblas32, but found none in "
             f"{where}; reinstall scipy-openblas32"
         )
-    return ctypes.CDLL(str(files[0]))
+    return ctypes.CDLL(files[0])
 
 
 # fastnn calls OpenBLAS on slabs from threads of its own.

@@ -8,7 +8,6 @@ OpenMP runtime hangs there when the parent had threads.
 
 import math
 import os
-from pathlib import Path
 
 from fastnn import _engine
 
@@ -19,7 +18,8 @@ def _cgroup_cpus() -> int | None:
     """The CPUs that the control group's quota is worth, rounded up; None without a quota."""
     for name in _CGROUP_FILES:
         try:
-            quota, period = Path(name).read_text().split()[:2]
+            with open(name, encoding="ascii") as file:
+                quota, period = file.read().split()[:2]
             return max(1, math.ceil(int(quota) / int(period)))
         except (OSError, ValueError, ZeroDivisionError):
             continue

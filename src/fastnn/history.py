@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 
 class History:
@@ -50,7 +49,7 @@ class History:
 
     def to_csv(self, path) -> None:
         """Write a line an epoch."""
-        with Path(path).open("w", newline="") as file:
+        with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.names())
             writer.writeheader()
             writer.writerows(self.epochs)
@@ -58,7 +57,8 @@ class History:
     def to_json(self, path) -> None:
         """Write everything as one JSON object."""
         text = {"epochs": self.epochs, "stopped": self.stopped, "best_epoch": self.best_epoch}
-        Path(path).write_text(json.dumps(text, indent=1) + "\n")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(text, indent=1) + "\n")
 
     def plot(self, path=None):
         """Draw losses, and metrics if there are any, against epochs.

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Constant(Schedule):
     """The same rate at every step.
 
@@ -53,7 +53,7 @@ class Constant(Schedule):
         return np.full(len(steps), float(self.lr))
 
 
-@dataclass(frozen=True)
+@dataclass
 class LinearDecay(Schedule):
     """A straight line down to a fraction of the rate, and constant from there.
 
@@ -90,7 +90,7 @@ class LinearDecay(Schedule):
         return (1 - a) * self.lr + a * (self.floor * self.lr)
 
 
-@dataclass(frozen=True)
+@dataclass
 class StepDecay(Schedule):
     """The rate times gamma every so many steps: ``lr * gamma ** (step // step_size)``.
 
@@ -122,7 +122,7 @@ class StepDecay(Schedule):
         return self.lr * np.power(self.gamma, steps // self.step_size)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExponentialDecay(Schedule):
     """The rate times gamma at every step: ``lr * gamma ** step``.
 
@@ -151,7 +151,7 @@ class ExponentialDecay(Schedule):
         return self.lr * np.power(self.gamma, steps)
 
 
-@dataclass(frozen=True)
+@dataclass
 class CosineDecay(Schedule):
     """Half a cosine down to min_lr, and constant from there.
 
@@ -187,7 +187,7 @@ class CosineDecay(Schedule):
         return _cosine(self.lr, self.min_lr, np.minimum(steps / self.t_max, 1))
 
 
-@dataclass(frozen=True)
+@dataclass
 class OneCycle(Schedule):
     """Half a cosine up to max_lr, then half a cosine down to almost nothing.
 
@@ -237,7 +237,7 @@ class OneCycle(Schedule):
         return np.where(steps < peak, up, down)
 
 
-@dataclass(frozen=True)
+@dataclass
 class WarmUp(Schedule):
     """A straight line up to another schedule, which then goes on as if nothing had been.
 
@@ -281,7 +281,7 @@ class WarmUp(Schedule):
         self.schedule.restore(state)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Function(Schedule):
     """A user's function of one step number."""
 
