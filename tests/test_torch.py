@@ -1,0 +1,109 @@
+"""Against PyTorch itself, where it is installed: weights exchanged, gradients, optimizers."""
+
+import numpy as np
+import pytest
+
+import fastnn
+
+torch = pytest.importorskip("torch")
+
+# Classes of the same name in both.
+ACTIVATIONS = (
+    "Identity ReLU LeakyReLU ReLU6 ELU SELU Softplus Softsign GELU SiLU Mish Hardsigmoid Hardtanh "
+    "Hardswish LogSigmoid Sigmoid Tanh"
+).split()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_same_weights_give_same_outputs_and_gradients(name, rng, dtype):
+    kind = getattr(torch, str(dtype))
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(20, 30, dtype=kind),
+        getattr(torch.nn, name)(),
+        torch.nn.Linear(30, 7, dtype=kind),
+    )
+    ours = fastnn.Sequential(
+        fastnn.Linear(20, 30, dtype=dtype),
+        getattr(fastnn, name)(),
+        fastnn.Linear(30, 7, dtype=dtype),
+    )
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    x = rng.standard_normal((16, 20)).astype(dtype)
+    y = rng.integers(0, 7, 16)
+    given = torch.from_numpy(x).requires_grad_()
+    their_out = theirs(given)
+    torch.nn.functional.cross_entropy(their_out, torch.from_numpy(y)).backward()
+    out = ours.forward(x)
+    loss, grad = fastnn.CrossEntropyLoss()(out, y)
+    dx = ours.backward(grad)
+    near = {"rtol": 1e-5, "atol": 1e-6}
+    # PyTorch's gradient of hardsigmoid has 1 / 6 in float32 in both types.
+    if dtype == np.float64 and name != "Hardsigmoid":
+        near = {"rtol": 1e-11, "atol": 1e-12}
+    np.testing.assert_allclose(out, their_out.detach().numpy(), **near)
+    np.testing.assert_allclose(dx, given.grad.numpy(), **near)
+    for key, p in theirs.named_parameters():
+        np.testing.assert_allclose(ours.named_parameters()[key].grad, p.grad.numpy(), **near)
+    theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
+
+
+OPTIMIZERS = {
+    "sgd": (lambda: fastnn.SGD(0.05), lambda p: torch.optim.SGD(p, 0.05)),
+    "nesterov": (
+        lambda: fastnn.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=1e-3),
+        lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    ),
+    "adagrad": (lambda: fastnn.Adagrad(0.05), lambda p: torch.optim.Adagrad(p, 0.05)),
+    "rmsprop": (
+        lambda: fastnn.RMSprop(0.001, momentum=0.5),
+        lambda p: torch.optim.RMSprop(p, 0.001, momentum=0.5),
+    ),
+    "adam": (
+        lambda: fastnn.Adam(0.001, weight_decay=1e-3),
+        lambda p: torch.optim.Adam(p, 0.001, weight_decay=1e-3),
+    ),
+    "adamw": (
+        lambda: fastnn.AdamW(0.001, weight_decay=1e-2),
+        # Fused, as its default multiplies by a float32 1 - lr * weight_decay, whose rounding adds
+        # up to 2e-5 in a thousand steps; the fused form subtracts, as fastnn does.
+        lambda p: torch.optim.AdamW(p, 0.001, weight_decay=1e-2, fused=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_thousand_steps_on_the_same_gradients(name, rng, dtype):
+    make, make_theirs = OPTIMIZERS[name]
+    layer = fastnn.Linear(13, 11, dtype=dtype)
+    layer.weight.data[...] = rng.standard_normal(layer.weight.shape)
+    theirs = torch.nn.Parameter(torch.from_numpy(layer.weight.data.copy()))
+    their_bias = torch.nn.Parameter(torch.from_numpy(layer.bias.data.copy()))
+    ours, reference = make(), make_theirs([theirs, their_bias])
+    for step in range(1000):
+        # Of a bowl with a moving bottom, so that gradients change sign.
+        noise = rng.standard_normal(layer.weight.shape).astype(dtype)
+        for p, q in ((layer.weight, theirs), (layer.bias, their_bias)):
+            g = (p.data - np.sin(step / 50) + 0.1 * noise[: p.shape[0], :1].reshape(-1)[0]).astype(
+                dtype
+            )
+            p.grad[...] = g
+            q.grad = torch.from_numpy(g.copy())
+        ours.step(layer)
+        reference.step()
+    near = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(layer.weight.data, theirs.detach().numpy(), rtol=near, atol=near)
+    np.testing.assert_allclose(layer.bias.data, their_bias.detach().numpy(), rtol=near, atol=near)
+
+
+def test_clipping_by_norm_is_pytorchs(rng):
+    layer = fastnn.Linear(6, 5, dtype="float64")
+    g = [rng.standard_normal(p.shape) for p in layer.parameters()]
+    theirs = [torch.nn.Parameter(torch.from_numpy(p.data.copy())) for p in layer.parameters()]
+    for p, q, grad in zip(layer.parameters(), theirs, g, strict=True):
+        p.grad[...] = grad
+        q.grad = torch.from_numpy(grad.copy())
+    torch.nn.utils.clip_grad_norm_(theirs, 0.5)
+    torch.optim.SGD(theirs, 0.1).step()
+    fastnn.SGD(0.1, clip_norm=0.5).step(layer)
+    for p, q in zip(layer.parameters(), theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-12)
