@@ -77,7 +77,7 @@ def test_gradients_equal_finite_differences(name, rng, threads):
     x = rng.standard_normal((6, 5))
     w = rng.standard_normal(layer.forward(x).shape)
     for p in layer.parameters():
-        p.data[...] += 0.1 * rng.standard_normal(p.shape)
+        p.data[...] = 0.5 * rng.standard_normal(p.shape)
 
     def objective():
         return float((layer.forward(x) * w).sum())
@@ -252,3 +252,29 @@ def test_a_users_layer_that_returns_nonsense_is_an_error():
         fastnn.Sequential(fastnn.Linear(3, 2), Empty()).forward(x)
     with pytest.raises(OverflowError, match="mine"):
         fastnn.Sequential(fastnn.Linear(3, 2), Raising()).forward(x)
+
+
+def test_samples_change_shape_between_layers_of_any_kind(rng):
+    """A view of the input as the output, before a user's layer, and as what is evaluated."""
+    x = rng.standard_normal((4, 2, 3)).astype("f4")
+    flat = fastnn.Flatten()
+    assert np.array_equal(flat.forward(x), x.reshape(4, 6))
+    assert np.array_equal(flat.backward(x.reshape(4, 6)), x)
+    assert np.array_equal(flat.predict(x), x.reshape(4, 6))
+
+    class Sum(fastnn.Layer):
+        def output_shape(self, shape):
+            return (1,)
+
+        def forward(self, x, *, training=False):
+            assert x.shape[1:] == (6,)
+            return x.sum(1, keepdims=True)
+
+        def backward(self, dy):
+            return np.repeat(dy, 6, 1)
+
+    model = fastnn.Sequential(fastnn.Flatten(), Sum())
+    assert np.allclose(model.forward(x)[:, 0], x.sum((1, 2)), atol=1e-6)
+    assert model.backward(np.ones((4, 1), np.float32)).shape == x.shape
+    trainer = fastnn.Trainer(fastnn.Sequential(fastnn.Tanh(), fastnn.Flatten()), "mse", "sgd")
+    assert trainer.evaluate(x, np.zeros((4, 6), np.float32))["loss"] > 0

@@ -65,6 +65,16 @@ class Value:
     def width(self) -> int:
         return int(np.prod(self.shape))
 
+    # Once the graph is compiled; a view's buffer is another's, of another shape.
+
+    def rows(self, n: int) -> np.ndarray:
+        """The first n samples."""
+        return self.data.array[:n].reshape(n, *self.shape)
+
+    def grad_rows(self, n: int) -> np.ndarray:
+        """The gradient with respect to the first n samples."""
+        return self.grad.array[:n].reshape(n, *self.shape)
+
 
 class UpdateFields(NamedTuple):
     """What follows the gradient of a parameter (see engine/ops.pxi)."""
@@ -176,8 +186,10 @@ class Graph:
         y.data, y.grad = x.data, x.grad
         return y
 
-    def settle(self) -> None:
-        """Fuse what can be fused."""
+    def settle(self, output: Value | None = None) -> None:
+        """Fuse what can be fused. `output` is what Python will read, if anything."""
+        if output is not None and output.data is self.input.data:
+            self.gathers_in_place = False
         kept: list[Node] = []
         for node in self.nodes:
             before = node.x.producer

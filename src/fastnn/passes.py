@@ -65,7 +65,7 @@ class LayerPass:
         self.memory = [(p, p.data, p.grad if backward else None) for p in layer.parameters()]
         graph = Graph(shape, layer.dtype, training=training, backward=backward, input_grad=backward)
         self.x, self.y = graph.input, layer.lower(graph, graph.input)
-        graph.settle()
+        graph.settle(self.y)
         segments = (graph.forward_calls(), [], graph.backward_calls() if backward else [], [])
         self.program = compile_calls(
             graph, self.capacity, segments, (self.x.data, None, None),
@@ -92,7 +92,7 @@ class LayerPass:
         bind(self.program, 0, x, self.dtype, in_place=False)
         self.program.forward(0, self.rows, self.steps)
         bind(self.program, 0, None, self.dtype, in_place=False)
-        return self.y.data.array[: self.rows].copy()
+        return self.y.rows(self.rows).copy()
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         if not isinstance(dy, np.ndarray):
@@ -101,9 +101,9 @@ class LayerPass:
             raise ValueError(f"dy: expected shape {(self.rows, *self.y.shape)}, got {dy.shape}")
         if dy.dtype != self.dtype:
             raise TypeError(f"dy: expected {self.dtype}, got {dy.dtype}")
-        self.y.grad.array[: self.rows] = dy
+        self.y.grad_rows(self.rows)[...] = dy
         self.program.backward()
-        return self.x.grad.array[: self.rows].copy()
+        return self.x.grad_rows(self.rows).copy()
 
     def predict(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Forward over any number of rows, some at a time."""
@@ -111,10 +111,9 @@ class LayerPass:
         if out is None:
             out = np.empty((len(x), *self.y.shape), self.dtype)
         bind(self.program, 0, x, self.dtype, in_place=self.in_place)
-        y = self.y.data.array
         for first in range(0, len(x), self.capacity):
             rows = min(self.capacity, len(x) - first)
             self.program.forward(first, rows)
-            out[first : first + rows] = y[:rows]
+            out[first : first + rows] = self.y.rows(rows)
         bind(self.program, 0, None, self.dtype, in_place=False)
         return out

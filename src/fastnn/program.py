@@ -62,11 +62,11 @@ class Program:
                 late = optimizer.late_calls()
         graph = Graph(shape, dtype, training=training, backward=training, update=update)
         pred = model.lower(graph, graph.input)
-        graph.settle()
+        graph.settle(None if training else pred)
         # A view of the input as output, say, has nothing to learn.
         if training and pred.grad is None:
             raise ValueError("model: expected parameters to train, found none")
-        self.output = pred.data
+        self.output = pred
         self.target = Buffer(target.shape[1:], target.dtype)
         self.weight = Buffer((), dtype) if weighted else None
         segments = (
@@ -109,7 +109,7 @@ class Program:
         """Outputs (valid until the next call), loss and sum of weights of one batch."""
         self._engine.forward(first, rows)
         loss, weight = self._engine.loss()
-        return self.output.array[:rows], loss, weight
+        return self.output.rows(rows), loss, weight
 
 
 def prepare_data(model, loss: Loss, x, y, sample_weight=None) -> tuple:

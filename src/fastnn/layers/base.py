@@ -169,25 +169,22 @@ class PythonNode(Node):
         graph.gathers_in_place = graph.gathers_in_place and self.x.data is not graph.input.data
 
     def forward(self, graph):
-        x, y, training = self.x.data, self.y.data, graph.training
-
         def run(rows):
-            out = self.layer.forward(x.array[:rows], training=training)
-            _put(y.array[:rows], out, f"{type(self.layer).__name__}.forward")
+            out = self.layer.forward(self.x.rows(rows), training=graph.training)
+            _put(self.y.rows(rows), out, f"{type(self.layer).__name__}.forward")
 
-        return [Call("python", (run,), (x, y))]
+        return [Call("python", (run,), (self.x.data, self.y.data))]
 
     def backward(self, graph):
         if self.y.grad is None:
             return []
-        dy, dx = self.y.grad, self.x.grad
 
         def run(rows):
-            out = self.layer.backward(dy.array[:rows])
-            if dx is not None:
-                _put(dx.array[:rows], out, f"{type(self.layer).__name__}.backward")
+            out = self.layer.backward(self.y.grad_rows(rows))
+            if self.x.grad is not None:
+                _put(self.x.grad_rows(rows), out, f"{type(self.layer).__name__}.backward")
 
-        calls = [Call("python", (run,), (dy, dx, self.x.data))]
+        calls = [Call("python", (run,), (self.y.grad, self.x.grad, self.x.data))]
         for p in self.layer.parameters():
             fields = graph.update(p)
             if fields.leaves != (None, None):

@@ -83,10 +83,10 @@ class Sequential(Layer):
         --------
         >>> import fastnn
         >>> print(fastnn.Sequential(fastnn.Linear(4, 3), fastnn.Tanh()).summary())
-        layer         output  parameters
-        0 Linear(4, 3)  (3,)          15
-        1 Tanh()        (3,)           0
-        total                         15
+        layer           output  parameters
+        0 Linear(4, 3)    (3,)          15
+        1 Tanh()          (3,)           0
+        total                           15
         """
         shape = shape if shape is not None else self.input_shape()
         rows = [("layer", "output", "parameters")]
