@@ -11,6 +11,10 @@ cdef extern from *:
     void scipy_cblas_dgemm(int order, int transa, int transb, int m, int n, int k,
                            double alpha, const double *a, int lda, const double *b, int ldb,
                            double beta, double *c, int ldc);
+    void scipy_cblas_sgemv(int order, int trans, int m, int n, float alpha, const float *a,
+                           int lda, const float *x, int incx, float beta, float *y, int incy);
+    void scipy_cblas_dgemv(int order, int trans, int m, int n, double alpha, const double *a,
+                           int lda, const double *x, int incx, double beta, double *y, int incy);
     void scipy_openblas_set_num_threads(int threads);
     char *scipy_openblas_get_config(void);
     char *scipy_openblas_get_corename(void);
@@ -24,9 +28,31 @@ cdef extern from *:
     void scipy_cblas_dgemm(int order, int transa, int transb, int m, int n, int k,
                            double alpha, const double* a, int lda, const double* b, int ldb,
                            double beta, double* c, int ldc) noexcept nogil
+    void scipy_cblas_sgemv(int order, int trans, int m, int n, float alpha, const float* a,
+                           int lda, const float* x, int incx, float beta, float* y,
+                           int incy) noexcept nogil
+    void scipy_cblas_dgemv(int order, int trans, int m, int n, double alpha, const double* a,
+                           int lda, const double* x, int incx, double beta, double* y,
+                           int incy) noexcept nogil
     void scipy_openblas_set_num_threads(int threads) noexcept nogil
     char* scipy_openblas_get_config() noexcept nogil
     char* scipy_openblas_get_corename() noexcept nogil
+
+
+cdef inline void gemv(
+    int itemsize, bint trans, Py_ssize_t m, Py_ssize_t n,
+    double alpha, const void* a, Py_ssize_t lda, const void* x, double beta, void* y,
+) noexcept nogil:
+    # y = alpha * op(A) @ x + beta * y for row-major A (m, n).
+    cdef int t = FASTNN_TRANS if trans else FASTNN_NO_TRANS
+    if itemsize == 4:
+        scipy_cblas_sgemv(
+            FASTNN_ROW_MAJOR, t, <int>m, <int>n, <float>alpha, <const float*>a, <int>lda,
+            <const float*>x, 1, <float>beta, <float*>y, 1)
+    else:
+        scipy_cblas_dgemv(
+            FASTNN_ROW_MAJOR, t, <int>m, <int>n, alpha, <const double*>a, <int>lda,
+            <const double*>x, 1, beta, <double*>y, 1)
 
 
 cdef inline void gemm(
@@ -39,7 +65,11 @@ cdef inline void gemm(
     # Row-major C (m, n) = alpha * op(A) @ op(B) + beta * C.
     cdef int ta = FASTNN_TRANS if trans_a else FASTNN_NO_TRANS
     cdef int tb = FASTNN_TRANS if trans_b else FASTNN_NO_TRANS
-    if itemsize == 4:
+    if m == 1 and not trans_a:
+        # A row times a matrix: a product would first copy the whole matrix to pack it.
+        gemv(itemsize, not trans_b, n if trans_b else k, k if trans_b else n,
+             alpha, b, ldb, a, beta, c)
+    elif itemsize == 4:
         scipy_cblas_sgemm(
             FASTNN_ROW_MAJOR, ta, tb, <int>m, <int>n, <int>k, <float>alpha,
             <const float*>a, <int>lda, <const float*>b, <int>ldb,

@@ -1,5 +1,8 @@
 """One layer, or one model, run by itself: forward, backward and prediction from Python."""
 
+import math
+import threading
+
 import numpy as np
 
 from fastnn import _dispatch
@@ -15,6 +18,9 @@ PREDICT_ROWS = 256
 def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
     """`x` as an array of ``(N, *shape)`` whose rows are contiguous, copied only where they
     aren't; uint8 is left as it is."""
+    ordinary = type(x) is np.ndarray and x.dtype is dtype and x.ndim and x.flags.c_contiguous
+    if ordinary and (shape is None or x.shape[1:] == shape):
+        return x
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name}: expected a NumPy array, got {type(x).__name__}")
     if x.dtype not in (dtype, np.uint8):
@@ -36,11 +42,17 @@ def bind(program, part: int, array: np.ndarray | None, dtype, *, in_place: bool)
     """Let a program take a part of its batches from `array`, in the type `dtype`."""
     if array is None:
         program.bind(part, None, None, 1.0, False)
-        return
-    same = array.dtype == dtype
-    scale = PIXEL_SCALE if array.dtype == np.uint8 and not same else 1.0
-    leaf = _dispatch.table(f"gather.{array.dtype}")[np.dtype(dtype if dtype != np.int64 else "f4")]
-    program.bind(part, array, leaf, scale, in_place and same)
+    else:
+        leaf, scale = gather_of(array.dtype, dtype)
+        program.bind(part, array, leaf, scale, in_place and array.dtype == dtype)
+
+
+def gather_of(source, dtype) -> tuple:
+    """The kernel that brings rows of one type to another, and the factor that goes with it."""
+    scale = PIXEL_SCALE if source == np.uint8 else 1.0
+    # Labels stay int64; their gather is listed under both types of numbers.
+    target = np.dtype(np.float32 if dtype == np.int64 else dtype)
+    return _dispatch.table(f"gather.{source}")[target], scale
 
 
 class LayerPass:
@@ -50,10 +62,10 @@ class LayerPass:
     def of(layer, x: np.ndarray, *, training: bool = False, backward: bool = True) -> "LayerPass":
         """The layer's pass for batches like `x`: the one at hand, or a new one where shape,
         size or the parameters' memory don't fit any more."""
-        x = check_batch(x, None, layer.dtype)
         cached = layer._passes.get((training, backward))
-        rows = len(x) if backward else min(len(x), PREDICT_ROWS)
-        if cached is None or not cached._fits(x.shape[1:], rows):
+        if cached is None or not cached._takes(x):
+            x = check_batch(x, None, layer.dtype)
+            rows = len(x) if backward else min(len(x), PREDICT_ROWS)
             cached = LayerPass(layer, x.shape[1:], rows, training, backward)
             layer._passes[training, backward] = cached
         return cached
@@ -62,6 +74,7 @@ class LayerPass:
         self.layer = layer
         self.shape = tuple(shape)
         self.capacity = max(1, capacity)
+        self.most_rows = math.inf if backward else PREDICT_ROWS
         self.memory = [(p, p.data, p.grad if backward else None) for p in layer.parameters()]
         graph = Graph(shape, layer.dtype, training=training, backward=backward, input_grad=backward)
         self.x, self.y = graph.input, layer.lower(graph, graph.input)
@@ -75,15 +88,22 @@ class LayerPass:
         self.in_place = graph.gathers_in_place and not backward
         self.rows = 0
         self.steps = 0
+        self._gathers = {
+            dtype: gather_of(dtype, self.dtype) for dtype in (self.dtype, np.dtype(np.uint8))
+        }
+        # Predictions share the program's memory; threads of Python take turns.
+        self._lock = threading.Lock()
 
-    def _fits(self, shape, rows: int) -> bool:
-        return (
-            shape == self.shape
-            and rows <= self.capacity
-            and all(
-                p.data is data and (grad is None or p.grad is grad) for p, data, grad in self.memory
-            )
-        )
+    def _takes(self, x) -> bool:
+        # Asked before every prediction: cheap, and true only of what needs no other check.
+        if type(x) is not np.ndarray or x.dtype not in self._gathers or x.shape[1:] != self.shape:
+            return False
+        if len(x) > self.capacity < self.most_rows:
+            return False
+        for p, data, grad in self.memory:
+            if p._data is not data or (grad is not None and p._grad is not grad):
+                return False
+        return True
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         x = check_batch(x, self.shape, self.dtype)
@@ -110,10 +130,8 @@ class LayerPass:
         x = check_batch(x, self.shape, self.dtype)
         if out is None:
             out = np.empty((len(x), *self.y.shape), self.dtype)
-        bind(self.program, 0, x, self.dtype, in_place=self.in_place)
-        for first in range(0, len(x), self.capacity):
-            rows = min(self.capacity, len(x) - first)
-            self.program.forward(first, rows)
-            out[first : first + rows] = self.y.rows(rows)
-        bind(self.program, 0, None, self.dtype, in_place=False)
+        leaf, scale = self._gathers[x.dtype]
+        in_place = self.in_place and x.dtype == self.dtype
+        with self._lock:
+            self.program.predict(x, leaf, scale, in_place, self.y.data.array, out, self.capacity)
         return out

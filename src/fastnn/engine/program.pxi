@@ -191,6 +191,27 @@ cdef class Program:
         call.scalar[0] = scale
         PyBuffer_Release(&view)
 
+    def predict(self, x, gather, double scale, bint in_place, y, out, Py_ssize_t capacity):
+        """Run forward over all rows of `x`, `capacity` at a time, and copy each batch of
+        outputs from `y`, where the program leaves it, to its rows of `out`."""
+        cdef Lease lease
+        cdef char* source
+        cdef char* target
+        cdef Py_ssize_t rows = len(x), first = 0, size
+        lease.count = 0
+        self.bind(INPUT, x, gather, scale, in_place)
+        try:
+            source = borrow(&lease, y, False)
+            target = borrow(&lease, out, True)
+            size = lease.view[1].len // rows if rows else 0
+            while first < rows:
+                self.forward(first, min(capacity, rows - first))
+                memcpy(target + first * size, source, min(capacity, rows - first) * size)
+                first += capacity
+        finally:
+            give_back(&lease)
+            self.bind(INPUT, None, None, 1, False)
+
     def forward(self, Py_ssize_t first, Py_ssize_t rows, long long step=0):
         """Bring in the batch that begins with row `first` of what is bound; run forward."""
         self.plan.ctx.rows = rows
