@@ -4,9 +4,9 @@ import inspect
 
 import numpy as np
 import pytest
-from fastnn.registry import ACTIVATIONS
 
 from fastnn import reference
+from fastnn.registry import ACTIVATIONS
 
 ROWS = ("softmax", "log_softmax")
 LOSSES = ("mse", "l1", "huber", "hinge", "squared_hinge", "binary_cross_entropy_with_logits")
