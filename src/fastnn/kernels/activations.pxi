@@ -299,7 +299,7 @@ cdef inline real gate_slope(real x, real v, real hi, real lo) noexcept nogil:
     cdef real one = 1
     cdef real e = exp_times(one, -hi, -lo)
     cdef real numerator = exp_times((one - v) + e, -hi, -lo) if x < 0 else one + (e + v * e)
-    return numerator / (one + e * (e + <real>2))
+    return numerator / (one + (e + e + e * e))
 
 
 cdef void silu_forward(
@@ -345,19 +345,22 @@ cdef void mish_forward(
 cdef void mish_backward(
     const real* grad, const real* x, real* dx, Py_ssize_t n, const double* params
 ) noexcept nogil:
-    cdef real one = 1, half = 0.5
+    cdef real one = 1, half = 0.5, quarter = 0.25
     cdef Py_ssize_t i
-    cdef real z, v, e, m, d, slope
+    cdef real z, scaled, e, m, d, below, above, slope
     for i in range(n):
         # For x > 0 too the derivative is written as what is missing to 1.
         z = exp_magnitude(x[i])
-        e = exp_times(one, -z, <real>0)
+        scaled = exp_scaled(-z)
+        e = unscale(scaled)
         m = e + half * e * e
         d = half + (e + e * e)
-        v = z + z * e
+        # (1 + e / 2) (1 + m) - z (1 + e), summed so that roundings weigh little.
+        below = (one - z) + (one - z) * e + e * (half + e * (one + quarter * e))
+        above = e * (z + z * e - d)
         slope = (
-            exp_times((one + half * e) * (one + m) - v if x[i] < 0 else e * (v - d), -z, <real>0)
-            / (one + m * (m + <real>2) if x[i] < 0 else d * d)
+            unscale((below if x[i] < 0 else above) * scaled)
+            / (one + (m + m + m * m) if x[i] < 0 else d * d)
         )
         dx[i] = grad[i] * (slope if x[i] < 0 else one + slope)
 
@@ -447,12 +450,16 @@ cdef void gelu_forward(
 cdef void gelu_backward(
     const real* grad, const real* x, real* dx, Py_ssize_t n, const double* params
 ) noexcept nogil:
-    cdef real density = <real>0.3989422804014327    # 1 / sqrt(2 pi)
+    cdef real density_h = high_half(<real>0.3989422804014327)   # 1 / sqrt(2 pi), in two parts
+    cdef real density_l = <real>(0.3989422804014327 - <double>density_h)
     cdef Py_ssize_t i
-    cdef real z, w, tail
+    cdef real z, zh, w, slope, tail
     for i in range(n):
-        # The derivative is Phi(x) + x phi(x); at -z it is `tail`, at z the rest to 1.
+        # The derivative is Phi(x) + x phi(x); at -z it is `tail`, at z the rest to 1. Its two
+        # terms cancel around z = 0.75; the product in the second is exact but for small parts.
         z = normal_magnitude(x[i])
+        zh = high_half(z)
         w = normal_variable(z)
-        tail = normal_times(normal_weight(w) * normal_tail(w) - density * z, z)
+        slope = normal_weight(w) * normal_tail(w) - density_h * zh
+        tail = normal_times(slope - (density_h * (z - zh) + density_l * z), z)
         dx[i] = grad[i] * (tail if x[i] < 0 else <real>1 - tail)

@@ -97,7 +97,7 @@ cdef inline real reduced_expm1(real hi, real lo, real shifted) noexcept nogil:
     if real is float:
         n = shifted - <float>12582912.0
         # log 2 in two parts, the first short enough that n times it is exact.
-        r = ((hi - n * <float>0.693145751953125) - n * <float>1.42860682e-6) + lo
+        r = (hi - n * <float>0.693145751953125) + (lo - n * <float>1.42860682e-6)
         q = <float>0.00138397631    # (exp(r) - 1 - r) / r^2 on |r| <= 0.3475: 2^-26.0
         q = q * r + <float>0.00836726092
         q = q * r + <float>0.0416677333
@@ -105,7 +105,7 @@ cdef inline real reduced_expm1(real hi, real lo, real shifted) noexcept nogil:
         q = q * r + <float>0.49999997
     else:
         n = shifted - 6755399441055744.0
-        r = ((hi - n * 0.693147180559890330) - n * 5.497923018708371e-14) + lo
+        r = (hi - n * 0.693147180559890330) + (lo - n * 5.497923018708371e-14)
         q = 2.0875317184136024e-9   # likewise: 2^-60.3
         q = q * r + 2.5109271523063485e-8
         q = q * r + 2.755740353092215e-7
@@ -129,6 +129,14 @@ cdef inline real exp_times(real c, real hi, real lo) noexcept nogil:
     cdef real shifted = shifted_exponent(hi + lo)
     cdef real p = reduced_expm1(hi, lo, shifted)
     return unscale((c + c * p) * scaled_power(shifted))
+
+
+cdef inline real exp_scaled(real x) noexcept nogil:
+    """exp(x) before its unscaling: with several factors of the one rounded exponential, their
+    errors cancel in part, which they do not in exp_times.
+    """
+    cdef real shifted = shifted_exponent(x)
+    return (<real>1 + reduced_expm1(x, <real>0, shifted)) * scaled_power(shifted)
 
 
 cdef inline real exp_nonpositive(real x) noexcept nogil:
@@ -221,61 +229,68 @@ cdef inline real tanh_of(real x) noexcept nogil:
 
 
 # The tail of the normal distribution: 1 - Phi(z) = exp(-z^2 / 2) P / (z + K), where P is a
-# polynomial in w = z / (z + K) (after Shepherd and Laframboise, 1981). K is a number near the
-# best one whose reciprocal is as good as exact in both types.
+# polynomial in w = z / (z + K) (after Shepherd and Laframboise, 1981). A small K costs terms and
+# saves roundings; these two have reciprocals that are as good as exact.
 
 cdef inline real normal_variable(real z) noexcept nogil:
     """w."""
-    return z / (z + <real>3.7500572204589844)
+    if real is float:
+        return z / (z + <float>2.600369691848755)
+    else:
+        return z / (z + 3.2499876022338867)
 
 
 cdef inline real normal_weight(real w) noexcept nogil:
     """1 / (z + K) = (1 - w) / K, precise for small z."""
-    return <real>0.2666625977183372 - <real>0.2666625977183372 * w
+    if real is float:
+        return <float>0.38456070424703404 - <float>0.38456070424703404 * w
+    else:
+        return 0.30769348144979003 - 0.30769348144979003 * w
 
 
 cdef inline real normal_tail(real w) noexcept nogil:
     """P, for z in [0, 15] or, in double, [0, 39].
 
-    It is written around a w inside its range, where its coefficients are small, with an argument
-    that has half an ULP around z = 0.
+    It is written around w = 1/3, inside its range, where its coefficients are small.
     """
-    cdef real v, p
+    cdef real v = (w - <real>0.5) + <real>0.5 * w
+    cdef real p
     if real is float:
-        v = w * <float>1.5 - <float>0.5
-        p = <float>0.00442791032    # 2^-25.6
-        p = p * v - <float>0.00504547078
-        p = p * v - <float>0.0223509986
-        p = p * v + <float>0.041327253
-        p = p * v + <float>0.0893565863
-        p = p * v - <float>0.466933787
-        p = p * v + <float>0.939079583
-        p = p * v - <float>1.17250168
-        p = p * v + <float>0.991640389
+        p = <float>0.000123779027   # 2^-27.1
+        p = p * v - <float>0.00202671532
+        p = p * v + <float>0.000168750863
+        p = p * v + <float>0.00633048965
+        p = p * v + <float>0.00645060604
+        p = p * v - <float>0.0157329775
+        p = p * v - <float>0.0438124202
+        p = p * v + <float>0.0498639531
+        p = p * v + <float>0.252029121
+        p = p * v - <float>0.73337996
+        p = p * v + <float>0.878911138
     else:
-        v = w * 1.625 - 0.625
-        p = -6.6787058203572669e-8  # 2^-55.2
-        p = p * v + 3.4694842692784627e-7
-        p = p * v - 1.3295557450143872e-7
-        p = p * v - 1.2067826990912564e-6
-        p = p * v + 1.1846621894122056e-7
-        p = p * v + 2.8795854944946762e-6
-        p = p * v + 3.0630524325004446e-6
-        p = p * v - 4.2968076109514208e-6
-        p = p * v - 1.7226343931854056e-5
-        p = p * v - 6.9888390098022726e-6
-        p = p * v + 5.9167566278002555e-5
-        p = p * v + 9.3719762157543608e-5
-        p = p * v - 0.00015767956398794321
-        p = p * v - 0.00054115320479399041
-        p = p * v + 0.00037879045698652593
-        p = p * v + 0.0027887855611022148
-        p = p * v - 0.001581184095518322
-        p = p * v - 0.015196486654686604
-        p = p * v + 0.020504030847558714
-        p = p * v + 0.074943265829684039
-        p = p * v - 0.34387820746616615
-        p = p * v + 0.71120073781784221
-        p = p * v - 0.95644334710862255
-        p = p * v + 0.90679535112159904
+        p = 1.3515354859202704e-6   # 2^-56.0
+        p = p * v - 5.8113775401692078e-6
+        p = p * v + 5.8326881633174099e-6
+        p = p * v + 5.216508103245744e-6
+        p = p * v - 6.5721386889991938e-6
+        p = p * v - 3.6685897609415572e-6
+        p = p * v - 5.5152810798617857e-6
+        p = p * v - 4.1361227838562786e-6
+        p = p * v + 2.0579599953485825e-5
+        p = p * v + 4.6346662451071584e-5
+        p = p * v + 1.119463043172426e-5
+        p = p * v - 0.00012967199383140754
+        p = p * v - 0.00024146079745441479
+        p = p * v + 8.4524917320717032e-5
+        p = p * v + 0.00098015891552511933
+        p = p * v + 0.00093954421982352706
+        p = p * v - 0.0027621118314984016
+        p = p * v - 0.0065002003758217932
+        p = p * v + 0.0075531145052875944
+        p = p * v + 0.033965740194629751
+        p = p * v - 0.041913591682545812
+        p = p * v - 0.17248258327326746
+        p = p * v + 0.62739291904382932
+        p = p * v - 0.99874543252957204
+        p = p * v + 0.9507365129733073
     return p
