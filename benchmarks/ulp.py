@@ -1,7 +1,7 @@
 """Measures the worst error of every activation and of its gradient, as a Markdown table.
 
 float32 is measured on every one of the 2^32 inputs against a float64 leaf, which is measured
-itself: on a sample, against formulas in extended precision (tests/leaf.py). Errors are in units
+itself: on a sample, against formulas in extended precision (tests/exact.py). Errors are in units
 in the last place (ULP) of the exact result at default parameters; the input of a gradient that
 reads the output is every output that occurs.
 
@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from leaf import (
+from exact import (
     ACTIVATIONS,
     EXTENDED,
     FORWARD,
     GRADIENT,
+    LEVELS,
+    activate,
     exact,
     larger_term,
-    leaf,
     sample,
     ulp_error,
-    variants,
 )
 
 BLOCK = 1 << 15  # so that a block and all that is made of it stay in the cache
@@ -43,14 +43,14 @@ def worst(values, at):
     return float(values[i]), float(at[i])
 
 
-def float64_errors(row, module, seed=0, size=1_000_000):
+def float64_errors(row, level, seed=0, size=1_000_000):
     """The worst error of f and f' over a sample, and where."""
     x = sample(np.float64, size, seed)
     dtype, params = x.dtype, row.params.values()
     y, slope = np.empty_like(x), np.empty_like(x)
-    leaf(module, row.name, "forward", dtype)(x, y)
+    activate(level, row.name, "forward", x, y)
     saved = y if row.saves == "y" else x
-    leaf(module, row.name, "backward", dtype)(np.ones_like(x), saved, slope)
+    activate(level, row.name, "backward", np.ones_like(x), saved, slope)
     wide = saved.astype(np.longdouble)
     f = exact(FORWARD, row.name, x, params, dtype)
     df = exact(GRADIENT, row.name, saved, params, dtype)
@@ -58,13 +58,13 @@ def float64_errors(row, module, seed=0, size=1_000_000):
     return worst(ulp_error(y, f, f, dtype), x), worst(ulp_error(slope, df, scale, dtype), saved)
 
 
-def float32_errors(row, module, oracle, stride=1):
+def float32_errors(row, level, oracle, stride=1):
     """The worst error of f and f' over every stride-th bit pattern, and where."""
     narrow, wide = np.dtype(np.float32), np.dtype(np.float64)
     params = [float(np.float32(value)) for value in row.params.values()]
     forward32, backward32, forward64, backward64 = (
-        partial(leaf(source, row.name, role, dtype), params=params)
-        for source, dtype in ((module, narrow), (oracle, wide))
+        partial(activate, source, row.name, role, params=params)
+        for source in (level, oracle)
         for role in ("forward", "backward")
     )
     ones32, ones64 = np.ones(BLOCK, narrow), np.ones(BLOCK)
@@ -90,17 +90,14 @@ def float32_errors(row, module, oracle, stride=1):
 
 def measure(name, level, stride):
     """All four errors of one activation on one instruction set."""
-    row, modules = ACTIVATIONS[name], variants()
-    fastest = list(modules.values())[-1]
-    narrow = float32_errors(row, modules[level], fastest, stride)
-    return name, level, narrow, float64_errors(row, modules[level])
+    row, fastest = ACTIVATIONS[name], LEVELS[-1]
+    return name, level, float32_errors(row, level, fastest, stride), float64_errors(row, level)
 
 
 def main():
-    levels = list(variants())
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="activations; all by default")
-    parser.add_argument("--isa", action="append", choices=levels, help="instruction set; all")
+    parser.add_argument("--isa", action="append", choices=LEVELS, help="instruction set; all")
     parser.add_argument("--sample", action="store_true", help="float32: every 997th input")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
@@ -108,7 +105,7 @@ def main():
         sys.exit("longdouble is not extended precision here: float64 cannot be measured")
     if unknown := set(options.names) - set(ACTIVATIONS):
         parser.error(f"no such activation: {', '.join(sorted(unknown))}")
-    tasks = [(n, i) for n in options.names or ACTIVATIONS for i in options.isa or levels]
+    tasks = [(n, i) for n in options.names or ACTIVATIONS for i in options.isa or LEVELS]
     print("| activation | set | float32 f | at | f' | at | float64 f | at | f' | at |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     with ProcessPoolExecutor(options.jobs) as pool:

@@ -1,17 +1,20 @@
 """Call kernel leaves from Python, by the signatures of ``_leaf.pxd``."""
 
 import ctypes
+import functools
 import importlib
 
 import numpy as np
 
-from fastnn import _cpu
+from fastnn import _dispatch
 
-VARIANTS = {"baseline": "_kernels", "v3": "_kernels_v3", "v4": "_kernels_v4"}
-SUPPORTED = [VARIANTS[level] for level in _cpu.supported()]
+# The module of each build of the kernels that runs here.
+MODULES = {level: importlib.import_module(_dispatch.MODULES[level]) for level in _dispatch.VARIANTS}
 
 _pointer, _size, _double = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_double
 _SIGNATURES = {  # result, arguments
+    "fastnn.map": (None, *[_pointer] * 2, _size, _pointer),
+    "fastnn.grad": (None, *[_pointer] * 3, _size, _pointer),
     "fastnn.rows": (None, *[_pointer] * 2, _size, _size),
     "fastnn.rows_grad": (None, *[_pointer] * 3, _size, _size),
     "fastnn.loss": (_double, *[_pointer] * 4, _size, _size, _double, _pointer),
@@ -33,9 +36,10 @@ _capsule_pointer.restype = ctypes.c_void_p
 _capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
-def leaf(variant, name, dtype):
+@functools.cache
+def leaf(level, name, dtype):
     """The leaf as a function of arrays (passed by address; None is NULL) and numbers."""
-    capsule = importlib.import_module(f"fastnn.{variant}").LEAVES[name, np.dtype(dtype).name]
+    capsule = MODULES[level].LEAVES[name, np.dtype(dtype).name]
     signature = _capsule_name(capsule)
     function = ctypes.CFUNCTYPE(*_SIGNATURES[signature.decode()])(
         _capsule_pointer(capsule, signature)

@@ -4,23 +4,24 @@ import math
 
 import numpy as np
 import pytest
-from leaf import (
+from exact import (
     ACTIVATIONS,
     EXTENDED,
     FORWARD,
     GRADIENT,
+    LEVELS,
+    activate,
     exact,
     larger_term,
-    leaf,
     sample,
     ulp_error,
-    variants,
 )
+from leaf_calls import MODULES
 
 DTYPES = ["float32", "float64"]
 INF, NAN = math.inf, math.nan
 
-for_each_variant = pytest.mark.parametrize("level", list(variants()))
+for_each_variant = pytest.mark.parametrize("level", LEVELS)
 for_each_dtype = pytest.mark.parametrize("dtype", [np.dtype(name) for name in DTYPES], ids=str)
 for_each_row = pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.name)
 needs_extended = pytest.mark.skipif(not EXTENDED, reason="longdouble is only double here")
@@ -28,14 +29,12 @@ needs_extended = pytest.mark.skipif(not EXTENDED, reason="longdouble is only dou
 
 def forward(level, row, x, out=None, params=None):
     out = np.empty_like(x) if out is None else out
-    return leaf(variants()[level], row.name, "forward", x.dtype)(x, out, params=params)
+    return activate(level, row.name, "forward", x, out, params=params)
 
 
 def backward(level, row, grad, saved, out=None, params=None):
     out = np.empty_like(saved) if out is None else out
-    return leaf(variants()[level], row.name, "backward", grad.dtype)(
-        grad, saved, out, params=params
-    )
+    return activate(level, row.name, "backward", grad, saved, out, params=params)
 
 
 def slope(level, row, saved, params=None):
@@ -259,7 +258,6 @@ def test_result_does_not_depend_on_where_an_array_is_cut(row, dtype, level):
 @for_each_variant
 def test_importing_kernels_keeps_subnormals(level):
     # -ffast-math at link time would set flush-to-zero for the whole process.
-    variants()[level]
     tiny = np.full(64, np.finfo(np.float32).smallest_subnormal)
     assert (tiny * np.float32(3) / np.float32(3) == tiny).all()
     assert (forward(level, ACTIVATIONS["leaky_relu"], -tiny, params=[1.0]) == -tiny).all()
@@ -273,7 +271,7 @@ def test_every_activation_has_its_leaves_and_the_reverse(level):
         for role in ("forward", "backward")
         for dtype in DTYPES
     }
-    leaves = variants()[level].LEAVES
+    leaves = MODULES[level].LEAVES
     assert expected <= set(leaves)
     # The other way: activations are the leaves with the signature of a map.
     mapped = {name for (name, _), capsule in leaves.items() if '"fastnn.map"' in repr(capsule)}

@@ -11,14 +11,14 @@ import numpy as np
 
 from fastnn import _cpu
 
-_MODULES = {
+MODULES = {
     "baseline": "fastnn._kernels",
     "v3": "fastnn._kernels_v3",
     "v4": "fastnn._kernels_v4",
 }
 
 SUPPORTED = _cpu.supported()
-BUILT = [level for level, name in _MODULES.items() if importlib.util.find_spec(name)]
+BUILT = [level for level, name in MODULES.items() if importlib.util.find_spec(name)]
 VARIANTS = [level for level in BUILT if level in SUPPORTED]
 
 _tables: dict[str, dict[np.dtype, object]] = {}
@@ -29,13 +29,13 @@ _selected = None
 def select(variant: str) -> None:
     """Use a build of the kernels from now on; programs that are compiled keep theirs."""
     global _selected
-    if variant not in _MODULES:
-        raise ImportError(f"FASTNN_ISA: expected one of {', '.join(_MODULES)}, got {variant!r}")
+    if variant not in MODULES:
+        raise ImportError(f"FASTNN_ISA: expected one of {', '.join(MODULES)}, got {variant!r}")
     if variant not in VARIANTS:
         what = "this CPU supports" if variant in BUILT else "this build of fastnn holds"
         have = SUPPORTED if variant in BUILT else BUILT
         raise ImportError(f"FASTNN_ISA={variant}: {what} only {', '.join(have)}")
-    leaves = importlib.import_module(_MODULES[variant]).LEAVES
+    leaves = importlib.import_module(MODULES[variant]).LEAVES
     for (role, dtype), leaf in leaves.items():
         _tables.setdefault(role, {})[np.dtype(dtype)] = leaf
         _pairs.setdefault(role, [None, None])[dtype == "float64"] = leaf

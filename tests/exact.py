@@ -1,57 +1,32 @@
-"""Calls leaves without the engine, and says what their exact results are.
+"""What activations' leaves give, and what their exact results are.
 
 The formulas are direct transcriptions, evaluated in extended precision (64 bits of significand
 and an exponent that neither overflows nor underflows here); where rounding the argument of an
 exponential would show even so, it is carried in two parts.
 """
 
-import ctypes
-import importlib.util
-
 import numpy as np
+from leaf_calls import MODULES, leaf
 
-from fastnn import _cpu
 from fastnn.registry import ACTIVATIONS
 
 EXTENDED = np.finfo(np.longdouble).nmant >= 63
-MODULES = {"baseline": "_kernels", "v3": "_kernels_v3", "v4": "_kernels_v4"}
-
-_POINTER, _SIZE = ctypes.c_void_p, ctypes.c_ssize_t
-_SIGNATURES = {
-    "forward": (b"fastnn.map", ctypes.CFUNCTYPE(None, *[_POINTER] * 2, _SIZE, _POINTER)),
-    "backward": (b"fastnn.grad", ctypes.CFUNCTYPE(None, *[_POINTER] * 3, _SIZE, _POINTER)),
-}
-_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_get_pointer.restype, _get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+LEVELS = list(MODULES)
 
 
-def variants():
-    """The kernel modules that are built and that this CPU runs, by instruction set."""
-    found = {}
-    for level in _cpu.supported():
-        if importlib.util.find_spec("fastnn." + MODULES[level]):
-            found[level] = importlib.import_module("fastnn." + MODULES[level])
-    return found
-
-
-def leaf(module, name, role, dtype):
-    """The leaf as a function of arrays: ``(x, y, params)`` or ``(grad, saved, dx, params)``."""
-    signature, prototype = _SIGNATURES[role]
-    call = prototype(_get_pointer(module.LEAVES[f"{name}.{role}", str(dtype)], signature))
-
-    def run(*arrays, params=None):
-        if params is None:
-            params = ACTIVATIONS[name].params.values()
-        buffer = np.array([*params, 0.0])  # the zero: never an empty buffer
-        for array in arrays:
-            assert array.dtype == dtype
-            assert array.flags.c_contiguous
-            assert array.size == arrays[-1].size
-        pointers = [array.ctypes.data for array in arrays]
-        call(*pointers, arrays[-1].size, buffer.ctypes.data)
-        return arrays[-1]
-
-    return run
+def activate(level, name, role, *arrays, params=None):
+    """Runs ``(x, y)`` through a forward leaf, or ``(grad, saved, dx)`` through a backward one;
+    returns the last array."""
+    if params is None:
+        params = ACTIVATIONS[name].params.values()
+    out = arrays[-1]
+    for array in arrays:
+        assert array.dtype == out.dtype
+        assert array.flags.c_contiguous
+        assert array.size == out.size
+    buffer = np.array([*params, 0.0])  # the zero: never an empty buffer
+    leaf(level, f"{name}.{role}", out.dtype)(*arrays, out.size, buffer)
+    return out
 
 
 def sample(dtype, size, seed):
