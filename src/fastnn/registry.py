@@ -5,6 +5,7 @@ through :data:`ACTIVATIONS`. An activation is its two leaves in ``kernels/activa
 line in ``_kernels.pyx``, its formula in ``reference.py`` and its row here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -33,8 +34,9 @@ class Activation:
         ``saves``, before the multiplication by the incoming gradient.
     params : dict
         Name to default, in the order in which the kernel reads them.
-    checks : tuple of (str, str)
-        A parameter and the Python expression over the parameters that it must satisfy.
+    checks : tuple of (str, str, callable)
+        A parameter, what it must satisfy in words of the parameters, and the same as a function
+        of all of them by name.
     absolute : bool
         f' is a sum of two terms that cancels somewhere, and its error is counted in units in the
         last place of the larger term.
@@ -50,7 +52,7 @@ class Activation:
     init: str
     ulp: dict[str, tuple[float, float]]
     params: dict[str, float] = field(default_factory=dict)
-    checks: tuple[tuple[str, str], ...] = ()
+    checks: tuple[tuple[str, str, Callable[..., bool]], ...] = ()
     absolute: bool = False
     note: str = ""
 
@@ -97,7 +99,9 @@ _ROWS = (
         init="he",
         ulp=_ulp(4, 4, 4, 4),
         params={"negative_slope": 0.01},
-        checks=(("negative_slope", "negative_slope >= 0"),),
+        checks=(
+            ("negative_slope", "negative_slope >= 0", lambda negative_slope: negative_slope >= 0),
+        ),
         note="PyTorch takes a negative slope below 0 too, where the output does not tell the sign "
         "of the input.",
     ),
@@ -119,7 +123,7 @@ _ROWS = (
         init="glorot",
         ulp=_ulp(0, 0, 0, 0),
         params={"min_val": -1.0, "max_val": 1.0},
-        checks=(("max_val", "max_val > min_val"),),
+        checks=(("max_val", "max_val > min_val", lambda min_val, max_val: max_val > min_val),),
     ),
     Activation(
         name="hardsigmoid",
@@ -159,7 +163,7 @@ _ROWS = (
         init="he",
         ulp=_ulp(4, 4, 4, 4),
         params={"alpha": 1.0},
-        checks=(("alpha", "alpha >= 0"),),
+        checks=(("alpha", "alpha >= 0", lambda alpha: alpha >= 0),),
         note="PyTorch takes an alpha below 0 too, where the output does not tell the sign of the "
         "input.",
     ),
@@ -201,7 +205,7 @@ _ROWS = (
         init="he",
         ulp=_ulp(4, 4, 4, 4),
         params={"beta": 1.0},
-        checks=(("beta", "beta > 0"),),
+        checks=(("beta", "beta > 0", lambda beta: beta > 0),),
         note="No threshold above which it turns to x: the formula is exact for all x.",
     ),
     Activation(

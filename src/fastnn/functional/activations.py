@@ -84,7 +84,7 @@ True
 def _publish(forward, backward, row, **texts):
     """Export a pair with names, signatures and documentation from its row."""
     keyword, positional = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    conditions = dict(row.checks)
+    conditions = {name: condition for name, condition, _ in row.checks}
     texts |= {
         "name": row.name,
         "formula": row.formula,
