@@ -237,7 +237,7 @@ cdef inline real normal_variable(real z) noexcept nogil:
     if real is float:
         return z / (z + <float>2.600369691848755)
     else:
-        return z / (z + 3.2499876022338867)
+        return z / (z + 2.589)
 
 
 cdef inline real normal_weight(real w) noexcept nogil:
@@ -245,17 +245,17 @@ cdef inline real normal_weight(real w) noexcept nogil:
     if real is float:
         return <float>0.38456070424703404 - <float>0.38456070424703404 * w
     else:
-        return 0.30769348144979003 - 0.30769348144979003 * w
+        return 0.3862495171881035 - 0.3862495171881035 * w
 
 
 cdef inline real normal_tail(real w) noexcept nogil:
     """P, for z in [0, 15] or, in double, [0, 39].
 
-    It is written around w = 1/3, inside its range, where its coefficients are small.
+    It is written around a w inside its range, where its coefficients are small.
     """
-    cdef real v = (w - <real>0.5) + <real>0.5 * w
-    cdef real p
+    cdef real v, p
     if real is float:
+        v = (w - <float>0.5) + <float>0.5 * w
         p = <float>0.000123779027   # 2^-27.1
         p = p * v - <float>0.00202671532
         p = p * v + <float>0.000168750863
@@ -268,29 +268,32 @@ cdef inline real normal_tail(real w) noexcept nogil:
         p = p * v - <float>0.73337996
         p = p * v + <float>0.878911138
     else:
-        p = 1.3515354859202704e-6   # 2^-56.0
-        p = p * v - 5.8113775401692078e-6
-        p = p * v + 5.8326881633174099e-6
-        p = p * v + 5.216508103245744e-6
-        p = p * v - 6.5721386889991938e-6
-        p = p * v - 3.6685897609415572e-6
-        p = p * v - 5.5152810798617857e-6
-        p = p * v - 4.1361227838562786e-6
-        p = p * v + 2.0579599953485825e-5
-        p = p * v + 4.6346662451071584e-5
-        p = p * v + 1.119463043172426e-5
-        p = p * v - 0.00012967199383140754
-        p = p * v - 0.00024146079745441479
-        p = p * v + 8.4524917320717032e-5
-        p = p * v + 0.00098015891552511933
-        p = p * v + 0.00093954421982352706
-        p = p * v - 0.0027621118314984016
-        p = p * v - 0.0065002003758217932
-        p = p * v + 0.0075531145052875944
-        p = p * v + 0.033965740194629751
-        p = p * v - 0.041913591682545812
-        p = p * v - 0.17248258327326746
-        p = p * v + 0.62739291904382932
-        p = p * v - 0.99874543252957204
-        p = p * v + 0.9507365129733073
+        v = (w - 0.625) + 0.625 * w
+        p = -6.2514924560585342e-7  # 2^-55.1
+        p = p * v + 1.5483293364127744e-6
+        p = p * v + 1.0519613150525885e-6
+        p = p * v - 3.9162827756125818e-6
+        p = p * v - 1.3511832094063326e-6
+        p = p * v + 3.0036210353956644e-6
+        p = p * v + 1.2592661028133012e-6
+        p = p * v + 2.7006846215016259e-6
+        p = p * v + 5.676369116253382e-6
+        p = p * v - 1.5118048561606854e-6
+        p = p * v - 1.8947104152641393e-5
+        p = p * v - 3.1692577975924148e-5
+        p = p * v - 9.0811005172607865e-6
+        p = p * v + 7.5868846056661958e-5
+        p = p * v + 0.0001744690601820136
+        p = p * v + 8.7635790291833192e-5
+        p = p * v - 0.00041321137484841004
+        p = p * v - 0.0010204490037140773
+        p = p * v - 0.00021015029685502302
+        p = p * v + 0.0035265508863643233
+        p = p * v + 0.0057427065138020272
+        p = p * v - 0.0084949507400935778
+        p = p * v - 0.035080998198652812
+        p = p * v + 0.029795761720796281
+        p = p * v + 0.2185360398013749
+        p = p * v - 0.63659048710456245
+        p = p * v + 0.82286537947218141
     return p
