@@ -6,7 +6,7 @@ in the last place (ULP) of the exact result at default parameters; the input of 
 reads the output is every output that occurs.
 
     python benchmarks/ulp.py                    # half an hour an instruction set and core
-    python benchmarks/ulp.py --sample           # every 997th input: seconds
+    python benchmarks/ulp.py --sample           # every 997th input: a minute or two
     python benchmarks/ulp.py --isa v4 gelu silu
 """
 
@@ -43,22 +43,26 @@ def worst(values, at):
     return float(values[i]), float(at[i])
 
 
-def float64_errors(row, level, seed=0, size=1_000_000):
-    """The worst error of f and f' over a sample, and where."""
-    x = sample(np.float64, size, seed)
-    dtype, params = x.dtype, row.params.values()
-    y, slope = np.empty_like(x), np.empty_like(x)
-    activate(level, row.name, "forward", x, y)
-    saved = y if row.saves == "y" else x
-    activate(level, row.name, "backward", np.ones_like(x), saved, slope)
-    wide = saved.astype(np.longdouble)
-    f = exact(FORWARD, row.name, x, params, dtype)
-    df = exact(GRADIENT, row.name, saved, params, dtype)
-    scale = larger_term(row.name, wide, f, df) if row.absolute else df
-    return worst(ulp_error(y, f, f, dtype), x), worst(ulp_error(slope, df, scale, dtype), saved)
+def float64_errors(row, level, samples):
+    """The worst error of f and f' over samples of a million numbers, and where."""
+    params = row.params.values()
+    forward = backward = (0.0, 0.0)
+    for seed in range(samples):
+        x = sample(np.float64, 1_000_000, seed)
+        y, slope = np.empty_like(x), np.empty_like(x)
+        activate(level, row.name, "forward", x, y)
+        saved = y if row.saves == "y" else x
+        activate(level, row.name, "backward", np.ones_like(x), saved, slope)
+        f = exact(FORWARD, row.name, x, params, x.dtype)
+        df = exact(GRADIENT, row.name, saved, params, x.dtype)
+        wide = saved.astype(np.longdouble)
+        scale = larger_term(row.name, wide, f, df) if row.absolute else df
+        forward = max(forward, worst(ulp_error(y, f, f, x.dtype), x))
+        backward = max(backward, worst(ulp_error(slope, df, scale, x.dtype), saved))
+    return forward, backward
 
 
-def float32_errors(row, level, oracle, stride=1):
+def float32_errors(row, level, oracle, stride):
     """The worst error of f and f' over every stride-th bit pattern, and where."""
     narrow, wide = np.dtype(np.float32), np.dtype(np.float64)
     params = [float(np.float32(value)) for value in row.params.values()]
@@ -88,17 +92,18 @@ def float32_errors(row, level, oracle, stride=1):
     return forward, backward
 
 
-def measure(name, level, stride):
+def measure(name, level, quick):
     """All four errors of one activation on one instruction set."""
-    row, fastest = ACTIVATIONS[name], LEVELS[-1]
-    return name, level, float32_errors(row, level, fastest, stride), float64_errors(row, level)
+    row = ACTIVATIONS[name]
+    narrow = float32_errors(row, level, LEVELS[-1], stride=997 if quick else 1)
+    return name, level, narrow, float64_errors(row, level, samples=1 if quick else 8)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="activations; all by default")
     parser.add_argument("--isa", action="append", choices=LEVELS, help="instruction set; all")
-    parser.add_argument("--sample", action="store_true", help="float32: every 997th input")
+    parser.add_argument("--sample", action="store_true", help="a quick run")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
     if not EXTENDED:
@@ -109,10 +114,8 @@ def main():
     print("| activation | set | float32 f | at | f' | at | float64 f | at | f' | at |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     with ProcessPoolExecutor(options.jobs) as pool:
-        stride = 997 if options.sample else 1
-        for name, level, *errors in pool.map(
-            partial(measure, stride=stride), *zip(*tasks, strict=True)
-        ):
+        measured = pool.map(partial(measure, quick=options.sample), *zip(*tasks, strict=True))
+        for name, level, *errors in measured:
             cells = (f"{error:.3f} | {at:.6g}" for pair in errors for error, at in pair)
             print(f"| {name} | {level} | {' | '.join(cells)} |", flush=True)
 

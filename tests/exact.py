@@ -43,7 +43,7 @@ def sample(dtype, size, seed):
         rng.uniform(0, 2 * np.sqrt(underflow), part),
         rng.uniform(0, 1.1 * underflow, part),
     ]
-    kinks = np.array([0, 0.8, 1, 3, 6, info.tiny, info.smallest_subnormal], dtype)
+    kinks = np.array([0, 1, 3, 6, info.tiny, info.smallest_subnormal], dtype)
     around = [kinks, np.nextafter(kinks, dtype(0)), np.nextafter(kinks, dtype(9)), [info.max]]
     x = np.concatenate([*positive, *around]).astype(dtype)
     return np.concatenate([x, -x])

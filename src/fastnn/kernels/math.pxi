@@ -197,35 +197,38 @@ cdef inline real exp_magnitude(real x) noexcept nogil:
 
 
 cdef inline real tanh_of(real x) noexcept nogil:
-    """x + x^3 P(x^2) up to 0.8, beyond it 1 - 2 e / (1 + e), e = exp(-2 |x|)."""
+    """x + x^3 P(x^2) up to 1, beyond it 1 - 2 e / (1 + e), e = exp(-2 |x|)."""
     cdef real u = x * x
     cdef real z = <real>2 * at_most(magnitude(x), <real>20)  # 20: tanh has long rounded to 1
     cdef real e = exp_times(<real>1, -z, <real>0)
     cdef real large = <real>1 - <real>2 * e / (<real>1 + e)
     cdef real p
     if real is float:
-        p = <float>0.00158669637    # (tanh(x) / x - 1) / x^2 on |x| <= 0.8: 2^-27.9
-        p = p * u - <float>0.00741348928
-        p = p * u + <float>0.0213060398
-        p = p * u - <float>0.0538534522
-        p = p * u + <float>0.133322403
-        p = p * u - <float>0.333332986
+        p = -<float>0.000358453137  # (tanh(x) / x - 1) / x^2 on |x| <= 1: 2^-27.6
+        p = p * u + <float>0.00230141124
+        p = p * u - <float>0.00794623513
+        p = p * u + <float>0.0214867927
+        p = p * u - <float>0.0538798682
+        p = p * u + <float>0.133323461
+        p = p * u - <float>0.333332956
     else:
-        p = 4.4400739211261359e-7   # likewise: 2^-61.0
-        p = p * u - 3.2193134421594312e-6
-        p = p * u + 1.2512274206956869e-5
-        p = p * u - 3.6711895261612471e-5
-        p = p * u + 9.5514873915104637e-5
-        p = p * u - 0.00023857137457575797
-        p = p * u + 0.00058986542185476343
-        p = p * u - 0.0014558003750683225
-        p = p * u + 0.0035921229778971241
-        p = p * u - 0.0088632350143918737
-        p = p * u + 0.021869488502048656
-        p = p * u - 0.053968253966913432
-        p = p * u + 0.13333333333330669
-        p = p * u - 0.33333333333333315
-    return x + x * (u * p) if z < <real>1.6 else (-large if x < 0 else large)
+        p = 2.1293374298298916e-8   # likewise: 2^-59.7
+        p = p * u - 2.3290900720853248e-7
+        p = p * u + 1.2709211892839937e-6
+        p = p * u - 4.7571284812349627e-6
+        p = p * u + 1.4278696481739443e-5
+        p = p * u - 3.8062922669259256e-5
+        p = p * u + 9.6227430490009036e-5
+        p = p * u - 0.00023883320618328118
+        p = p * u + 0.00058993168483756678
+        p = p * u - 0.0014558114567916807
+        p = p * u + 0.0035921240746774395
+        p = p * u - 0.0088632350543322944
+        p = p * u + 0.021869488498711613
+        p = p * u - 0.053968253966490291
+        p = p * u + 0.13333333333329117
+        p = p * u - 0.33333333333333298
+    return x + x * (u * p) if z < <real>2 else (-large if x < 0 else large)
 
 
 # The tail of the normal distribution: 1 - Phi(z) = exp(-z^2 / 2) P / (z + K), where P is a
