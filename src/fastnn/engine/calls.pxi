@@ -80,12 +80,12 @@ cdef bint alike(const Py_buffer* a, const Py_buffer* b) noexcept:
     )
 
 
-cdef bint pointwise(int op, list leaves, tuple arrays, tuple params) except -1:
-    # map and grad: the last array is written.
+cdef bint run_alike(int op, list leaves, tuple arrays, tuple params) except -1:
+    # map, grad, rows and rows_grad: arrays of one shape, of which the last is written.
     cdef Call call
     cdef Context ctx
     cdef Lease lease
-    cdef Py_ssize_t i, last = len(arrays) - 1
+    cdef Py_ssize_t i, size, last = len(arrays) - 1
     lease.count = 0
     clear(&call, op)
     try:
@@ -98,8 +98,15 @@ cdef bint pointwise(int op, list leaves, tuple arrays, tuple params) except -1:
         call.itemsize = <int>lease.view[0].itemsize
         set_leaves(&call, (leaves[call.itemsize == 8],))
         set_scalars(&call, params)
-        call.dim[0] = lease.view[0].len // call.itemsize
+        size = lease.view[0].len // call.itemsize
         ctx.rows = 1
+        call.dim[0] = size
+        if op == OP_ROWS or op == OP_ROWS_GRAD:
+            if lease.view[0].ndim == 0:
+                return False
+            call.dim[0] = 1
+            call.dim[1] = lease.view[0].shape[lease.view[0].ndim - 1]
+            ctx.rows = size // call.dim[1] if size else 0
         run_once(&call, 0, 1, &ctx)
         return True
     finally:
@@ -113,42 +120,22 @@ def run_map(list leaves, x, y, tuple params):
     these types and of one shape, which overlap wholly or not at all. Returns False, with
     nothing done, for anything else: the caller finds out what is wrong, or makes copies.
     """
-    return pointwise(OP_MAP, leaves, (x, y), params)
+    return run_alike(OP_MAP, leaves, (x, y), params)
 
 
 def run_grad(list leaves, grad, saved, dx, tuple params):
     """dx = grad * f'(saved); dx may be grad or saved. Accepts what `run_map` does."""
-    return pointwise(OP_GRAD, leaves, (grad, saved, dx), params)
+    return run_alike(OP_GRAD, leaves, (grad, saved, dx), params)
 
 
-cdef int rowwise(int op, leaf, tuple arrays, Py_ssize_t rows, Py_ssize_t cols) except -1:
-    cdef Call call
-    cdef Context ctx
-    cdef Lease lease
-    cdef Py_ssize_t i, last = len(arrays) - 1
-    lease.count = 0
-    clear(&call, op)
-    try:
-        set_leaves(&call, (leaf,))
-        for i in range(last + 1):
-            call.buf[i] = borrow(&lease, arrays[i], i == last)
-        call.itemsize = <int>lease.view[last].itemsize
-        call.dim[0] = 1
-        call.dim[1] = cols
-        ctx.rows = rows
-        return run_once(&call, 0, 1, &ctx)
-    finally:
-        give_back(&lease)
+def run_rows(list leaves, x, y):
+    """y = f(x) along the last axis; y may be x. Accepts what `run_map` does."""
+    return run_alike(OP_ROWS, leaves, (x, y), ())
 
 
-def run_rows(leaf, x, y, Py_ssize_t rows, Py_ssize_t cols):
-    """y = f(x), a row at a time."""
-    rowwise(OP_ROWS, leaf, (x, y), rows, cols)
-
-
-def run_rows_grad(leaf, grad, y, dx, Py_ssize_t rows, Py_ssize_t cols):
-    """dx = f'(grad, y), a row at a time."""
-    rowwise(OP_ROWS_GRAD, leaf, (grad, y, dx), rows, cols)
+def run_rows_grad(list leaves, grad, y, dx):
+    """dx = f'(grad, y) along the last axis. Accepts what `run_map` does."""
+    return run_alike(OP_ROWS_GRAD, leaves, (grad, y, dx), ())
 
 
 def run_bias_map(bias_leaf, map_leaf, x, bias, y, Py_ssize_t rows, Py_ssize_t cols, tuple params):

@@ -189,29 +189,27 @@ class _Rows(NamedTuple):
 
 
 def _row_wise(row):
-    forward_leaves, backward_leaves = table(f"{row.name}.forward"), table(f"{row.name}.backward")
+    forward_leaves, backward_leaves = pair(f"{row.name}.forward"), pair(f"{row.name}.backward")
 
     def forward(x, *, out=None):
-        if not (map_ready(x, out) and x.ndim):
-            (x,) = _check.rows(out, x=x)
-        if out is None:
-            out = np.empty(x.shape, x.dtype)
-        if x.size:
-            columns = x.shape[-1]
-            run_rows(forward_leaves[x.dtype], x, out, x.size // columns, columns)
-        return out
+        if type(x) is ndarray:
+            y = empty_like(x) if out is None else out
+            if run_rows(forward_leaves, x, y):
+                return y
+        (x,) = _check.rows(out, x=x)
+        y = np.empty(x.shape, x.dtype) if out is None else out
+        assert run_rows(forward_leaves, x, np.asarray(y))
+        return y
 
     def backward(grad, saved, *, out=None):
-        if not (grad_ready(grad, saved, out) and grad.ndim):
-            grad, saved = _check.rows(out, grad=grad, saved=saved)
-        if out is None:
-            out = np.empty(grad.shape, grad.dtype)
-        if grad.size:
-            columns = grad.shape[-1]
-            run_rows_grad(
-                backward_leaves[grad.dtype], grad, saved, out, grad.size // columns, columns
-            )
-        return out
+        if type(grad) is ndarray:
+            dx = empty_like(grad) if out is None else out
+            if run_rows_grad(backward_leaves, grad, saved, dx):
+                return dx
+        grad, saved = _check.rows(out, grad=grad, saved=saved)
+        dx = np.empty(grad.shape, grad.dtype) if out is None else out
+        assert run_rows_grad(backward_leaves, grad, saved, np.asarray(dx))
+        return dx
 
     _publish(
         forward,
