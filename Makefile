@@ -36,11 +36,13 @@ wheel: $(STAMP)
 	$(BIN)/python -m build --wheel
 
 # Editable, with what tests need; again when the sources of the extensions change.
-$(STAMP): $(SOURCES)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+$(STAMP): $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info src/fastnn/*.so src/fastnn/*.c
