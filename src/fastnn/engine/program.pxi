@@ -1,5 +1,9 @@
 # A compiled program: calls over memory that was planned once, run for many steps.
 
+cdef enum:
+    LINE = 64           # bytes of a cache line, and of the widest vector
+
+
 cdef enum Part:
     INPUT
     TARGET
@@ -107,6 +111,7 @@ cdef class Program:
     cdef Py_ssize_t ends[5]
     cdef list keep              # everything that the calls point into
     cdef list bound             # the sources of the feeds
+    cdef void* scratch          # what the context's scratch lies in
     cdef int scratch_threads
 
     def __cinit__(self):
@@ -133,14 +138,14 @@ cdef class Program:
             if staging[i] is not None:
                 self._find_users(&plan.feeds[i], address(staging[i]))
         plan.ctx.seed = seed
-        plan.ctx.scratch_size = (scratch + 127) // 128 * 128    # no cache line shared
+        plan.ctx.scratch_size = (scratch + 2 * LINE - 1) // (2 * LINE) * (2 * LINE)
 
     def __dealloc__(self):
         cdef int i
         for i in range(<int>PARTS):
             PyMem_Free(self.plan.feeds[i].users)
         PyMem_Free(self.plan.calls)
-        PyMem_Free(self.plan.ctx.scratch)
+        PyMem_Free(self.scratch)
 
     cdef int _find_users(self, Feed* feed, char* staging) except -1:
         cdef Py_ssize_t i, b
@@ -157,10 +162,11 @@ cdef class Program:
         cdef Context* ctx = &self.plan.ctx
         cdef int threads = thread_count()
         if threads > self.scratch_threads and ctx.scratch_size > 0:
-            PyMem_Free(ctx.scratch)
-            ctx.scratch = NULL
+            PyMem_Free(self.scratch)
+            self.scratch = NULL
             self.scratch_threads = 0
-            ctx.scratch = <char*>allocate(threads * ctx.scratch_size)
+            self.scratch = allocate(threads * ctx.scratch_size + LINE)
+            ctx.scratch = <char*>((<size_t>self.scratch + LINE - 1) // LINE * LINE)
             self.scratch_threads = threads
         return 0
 
