@@ -636,3 +636,33 @@ def test_sigmoid_net_with_quadratic_cost_reaches_the_published_accuracy(mnist_fo
         one_hot = np.eye(10, dtype="f4")[data.y_test]
         accuracies.append(trainer.evaluate(data.x_test, one_hot)["accuracy"])
     assert np.median(accuracies) >= 0.95
+
+
+def test_a_trainer_follows_a_new_optimizer_and_loss():
+    x, y = blobs()
+    one_hot = np.eye(4, dtype="f4")[y]
+    fit = {"epochs": 2, "batch_size": 50, "shuffle": False, "progress": False}
+    model, expected = net(), net()
+    trainer = fastnn.Trainer(model, "cross_entropy", fastnn.SGD(0.1))
+    trainer.fit(x, one_hot, **fit)
+    before = trainer.evaluate(x, one_hot)["loss"]
+    expected.load_state_dict(model.state_dict())
+    trainer.optimizer, trainer.loss = fastnn.Adam(0.01), fastnn.MSELoss()
+    assert trainer.evaluate(x, one_hot)["loss"] != before
+    trainer.fit(x, one_hot, **fit)
+    fastnn.Trainer(expected, "mse", fastnn.Adam(0.01)).fit(x, one_hot, **fit)
+    assert np.array_equal(weights(model), weights(expected))
+    assert trainer.optimizer.steps == 8
+
+
+def test_an_optimizer_that_another_model_has_used_begins_anew():
+    x, y = blobs()
+    fit = {"epochs": 1, "batch_size": 50, "shuffle": False, "progress": False}
+    shared, model, other, expected = fastnn.Adam(0.01), net(), net(), net()
+    trainer = fastnn.Trainer(model, "cross_entropy", shared)
+    trainer.fit(x, y, **fit)
+    expected.load_state_dict(model.state_dict())
+    fastnn.Trainer(other, "cross_entropy", shared).fit(x, y, **fit)
+    trainer.fit(x, y, **fit)
+    fastnn.Trainer(expected, "cross_entropy", fastnn.Adam(0.01)).fit(x, y, **fit)
+    assert np.array_equal(weights(model), weights(expected))

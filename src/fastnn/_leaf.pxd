@@ -91,7 +91,7 @@ ctypedef void (*column_sum_leaf)(  # "fastnn.column_sum"
 ) noexcept nogil
 
 # What penalties and clipping by value do to a gradient before an update:
-# grad = clip(grad * scale + l1 * sign(param) + l2 * param, -limit, limit)
+# grad = clip(grad + l1 * sign(param) + l2 * param, -limit, limit)
 ctypedef void (*regularize_leaf)(  # "fastnn.regularize"
     const void* param,      # IN    (n)
     void* grad,             # INOUT (n)

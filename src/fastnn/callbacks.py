@@ -72,6 +72,7 @@ class EarlyStopping(Callback):
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.mode = mode or ("min" if monitor.endswith("loss") else "max")
         self.restore_best_weights = restore_best_weights
+        self._weights = None
 
     def on_fit_begin(self, trainer):
         self.best, self.best_epoch, self._weights = math.inf, None, None

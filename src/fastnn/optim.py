@@ -36,6 +36,11 @@ class Optimizer:
     ----------
     steps : int
         Steps taken.
+
+    Notes
+    -----
+    `lr` may be changed between one `fit` and the next. The other settings are compiled into a
+    program: for others, give the trainer a new optimizer.
     """
 
     name: ClassVar[str]  # of the kernels
@@ -70,6 +75,10 @@ class Optimizer:
         self._state = [aligned_empty(flat.data.size, flat.dtype) for _ in self.used_states()]
         for array in self._state:
             array[...] = 0
+
+    def serves(self, flat: FlatParameters) -> bool:
+        """Whether the state is that of these parameters."""
+        return self._flat is flat
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of the state: a flat array for each name in `states`, and ``step``."""

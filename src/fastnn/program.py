@@ -47,7 +47,7 @@ class Program:
         batch_size: int,
         seed: int = 0,
     ):
-        self.model, self.optimizer = model, optimizer
+        self.model, self.loss, self.optimizer = model, loss, optimizer
         self.flat = FlatParameters.of(model)
         self.key = (tuple(shape), target.dtype, target.shape[1:], weighted, batch_size)
         dtype = self.dtype = model.dtype
@@ -80,11 +80,17 @@ class Program:
         self._engine = compile_calls(graph, batch_size, segments, feeds, keep=keep, seed=seed)
         self._gathers_in_place = graph.gathers_in_place
 
-    def fits(self, shape, target, weighted, batch_size) -> bool:
-        """Whether the program can go on with data of this kind, and the parameters are where it
-        knows them."""
+    def fits(self, loss, optimizer, *, shape, target, weighted, batch_size) -> bool:
+        """Whether the program is of this loss and optimizer and can go on with data of this
+        kind, and parameters and state are where it knows them."""
         key = (tuple(shape), target.dtype, target.shape[1:], weighted, batch_size)
-        return key == self.key and self.flat.holds(self.model.parameters())
+        return (
+            key == self.key
+            and loss is self.loss
+            and optimizer is self.optimizer
+            and (optimizer is None or optimizer.serves(self.flat))
+            and self.flat.holds(self.model.parameters())
+        )
 
     def bind(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Take batches from these arrays. `x` is read where it lies."""

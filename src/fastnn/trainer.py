@@ -205,18 +205,21 @@ class Trainer:
             raise stop
 
     def _prepare(self, x, target, weight, batch_size: int) -> Program:
-        # The program for these arrays, bound to them.
-        weighted = weight is not None
-        if self._program is None or not self._program.fits(
-            x.shape[1:], target, weighted, batch_size
-        ):
-            self._program = Program(
-                self.model, self.loss, self.optimizer, shape=x.shape[1:], target=target,
-                weighted=weighted, batch_size=batch_size, seed=self.seed,
-            )  # fmt: skip
-        self.optimizer.bind(self._program.flat)
-        self._program.bind(x, target, weight)
+        self._program = self._compiled(self._program, self.optimizer, x, target, weight, batch_size)
         return self._program
+
+    def _compiled(self, program, optimizer, x, target, weight, batch_size: int) -> Program:
+        # The program at hand if it fits, or a new one; bound to these arrays.
+        kind = {
+            "shape": x.shape[1:],
+            "target": target,
+            "weighted": weight is not None,
+            "batch_size": batch_size,
+        }
+        if program is None or not program.fits(self.loss, optimizer, **kind):
+            program = Program(self.model, self.loss, optimizer, **kind, seed=self.seed)
+        program.bind(x, target, weight)
+        return program
 
     def _steps(self, program: Program, total: int, batch_size: int, order):
         # Run through `total` rows, coming back every now and then.
@@ -263,13 +266,8 @@ class Trainer:
         # The loss and the metrics that are one number, and the outputs.
         x, target, weight = prepare_data(self.model, self.loss, x, y, sample_weight)
         rows = max(1, min(len(x), _EVALUATION_ROWS))
-        program = self._evaluation
-        if program is None or not program.fits(x.shape[1:], target, weight is not None, rows):
-            program = self._evaluation = Program(
-                self.model, self.loss, None, shape=x.shape[1:], target=target,
-                weighted=weight is not None, batch_size=rows, seed=self.seed,
-            )  # fmt: skip
-        program.bind(x, target, weight)
+        program = self._compiled(self._evaluation, None, x, target, weight, rows)
+        self._evaluation = program
         outputs = np.empty((len(x), *program.output.shape), self.model.dtype)
         total = total_weight = 0.0
         for first in range(0, len(x), rows):
