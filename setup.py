@@ -4,11 +4,11 @@ Compiler directives stand here and not in the sources, because an ``include`` do
 the directives of the included file, and without ``cdivision`` no kernel vectorises.
 """
 
+import glob
 import os
 import platform
 import sys
 
-import scipy_openblas32
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -60,17 +60,11 @@ def extension(name, flags, **options):
 
 
 extensions = [extension("_cpu", [])]
-extensions += [extension(name, math + flags) for name, flags in VARIANTS.items()]
 extensions += [
-    extension(
-        "_engine",
-        openmp,
-        link=openmp,
-        include_dirs=[scipy_openblas32.get_include_dir()],
-        library_dirs=[scipy_openblas32.get_lib_dir()],
-        libraries=[scipy_openblas32.get_library()],
-    )
+    extension(name, math + flags, depends=glob.glob("src/fastnn/kernels/*.h"))
+    for name, flags in VARIANTS.items()
 ]
+extensions += [extension("_engine", openmp, link=openmp)]
 
 setup(
     ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES),

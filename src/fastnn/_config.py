@@ -34,7 +34,6 @@ def show_config(as_dict=False):
         "kernels selected": _dispatch.selected(),
         "threads": _threads.get_num_threads(),
         "OpenMP": "yes" if _engine.has_openmp() else "no",
-        "BLAS": f"{_engine.blas_config()}, one thread a call",
         "NumPy": np.__version__,
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",

@@ -7,7 +7,7 @@ and never on the thread count, so that the same call gives the same bits on any 
 threads.
 
 The leaves come from whichever instruction set was selected (``_dispatch``); this module itself
-is built once, with baseline flags, and is the only one that knows OpenMP and BLAS.
+is built once, with baseline flags, and is the only one that knows OpenMP.
 """
 
 from cpython.buffer cimport (
@@ -29,12 +29,6 @@ from libc.string cimport memcmp, memcpy, memset
 
 from numpy import ndarray
 
-from fastnn._blas cimport (
-    gemm,
-    scipy_openblas_get_config,
-    scipy_openblas_get_corename,
-    scipy_openblas_set_num_threads,
-)
 from fastnn._leaf cimport *
 
 cdef extern from *:

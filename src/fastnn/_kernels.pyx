@@ -22,6 +22,12 @@ include "kernels/losses.pxi"
 include "kernels/updates.pxi"
 include "kernels/movement.pxi"
 
+cdef extern from "kernels/product.h":
+    void product_float()
+    void product_double()
+    void product_transposed_float()
+    void product_transposed_double()
+
 
 LEAVES = {}
 
@@ -220,3 +226,8 @@ export(
     <void*>gather[uint8_t, float], <void*>gather[uint8_t, double],
 )
 export("gather.int64", "fastnn.gather", <void*>gather_int64, <void*>gather_int64)
+export("product", "fastnn.product", <void*>product_float, <void*>product_double)
+export(
+    "product.transposed", "fastnn.product_transposed",
+    <void*>product_transposed_float, <void*>product_transposed_double,
+)

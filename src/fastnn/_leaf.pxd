@@ -137,3 +137,28 @@ ctypedef void (*gather_leaf)(  # "fastnn.gather"
     Py_ssize_t ld,
     double scale,
 ) noexcept nogil
+
+cdef enum:
+    PRODUCT_SCRATCH = 262144    # bytes that a product needs to itself
+
+# C (m, n) = alpha * A @ B, or C += alpha * A @ B. The element (i, p) of A is a[i a_row + p a_col],
+# those of B likewise; one of the strides of B is 1.
+ctypedef void (*product_leaf)(  # "fastnn.product"
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const void* a, Py_ssize_t a_row, Py_ssize_t a_col,  # IN (m, k)
+    const void* b, Py_ssize_t b_row, Py_ssize_t b_col,  # IN (k, n)
+    double alpha,
+    bint add,
+    void* c, Py_ssize_t c_row,  # OUT (m, n), INOUT with add
+    void* scratch,              # (PRODUCT_SCRATCH) bytes
+) noexcept nogil
+
+# C = A @ B^T. Where this is a part of a product, whole_m and whole_n are that one's.
+ctypedef void (*product_transposed_leaf)(  # "fastnn.product_transposed"
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const void* a,              # IN  (m, k)
+    const void* b,              # IN  (n, k)
+    void* c, Py_ssize_t c_row,  # OUT (m, n)
+    Py_ssize_t whole_m, Py_ssize_t whole_n,
+    void* scratch,              # (PRODUCT_SCRATCH) bytes
+) noexcept nogil

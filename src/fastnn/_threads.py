@@ -85,7 +85,6 @@ def get_num_threads() -> int:
     return _engine.get_threads()
 
 
-_engine.use_one_blas_thread()
 _engine.set_threads(_default())
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_engine.after_fork_in_child)

@@ -127,14 +127,3 @@ def after_fork_in_child():
 
 def has_openmp():
     return bool(fastnn_has_openmp())
-
-
-def use_one_blas_thread():
-    """fastnn divides products itself; its private OpenBLAS works on the calling thread."""
-    scipy_openblas_set_num_threads(1)
-
-
-def blas_config():
-    """OpenBLAS's own description, and the kernels that it chose for this CPU."""
-    config = scipy_openblas_get_config().decode()
-    return config + ", " + scipy_openblas_get_corename().decode()

@@ -18,16 +18,16 @@ cdef enum:
     LIMIT = 2
 
 cdef enum:
-    # Partitions of a matrix product fall on multiples of this many rows or columns: a multiple
-    # of every micro-kernel's width, so that a cut makes no ragged edge that wasn't there.
-    TILE = 16
+    # What is divided of a matrix product: rows by so many, columns by a whole vector or several.
+    ROW_TILE = 4
+    COL_TILE = 16
     # Elements of a pointwise unit, and how many a thread should have before it pays to fork.
     BLOCK = 2048
     FORK = 32768
-
-# Multiplications below which OpenBLAS takes another kernel, with other rounding, than above. No
-# slab of a divided product may fall below it, or bits would depend on the division.
-cdef double SMALL_PRODUCT = 1.05e6
+    # The same in multiplications of a matrix product.
+    FORK_PRODUCT = 60000
+    # Bytes of a layer's input that stay in a core's second-level cache beside all else.
+    X_BYTES = 655360
 
 
 cdef inline Split split_blocks(Py_ssize_t n, Py_ssize_t block, Py_ssize_t fork) noexcept nogil:
@@ -38,17 +38,19 @@ cdef inline Split split_blocks(Py_ssize_t n, Py_ssize_t block, Py_ssize_t fork) 
     return s
 
 
-cdef inline Split split_tiles(Py_ssize_t d, double work) noexcept nogil:
+cdef inline Split split_tiles(Py_ssize_t d, Py_ssize_t tile, double work) noexcept nogil:
     # A product whose divided dimension is d, of `work` multiplications for each step along it.
     cdef Split s
-    s.count = max(<Py_ssize_t>1, d // TILE)
-    s.grain = <Py_ssize_t>(SMALL_PRODUCT / (work * TILE)) + 1
+    s.count = max(<Py_ssize_t>1, d // tile)
+    s.grain = <Py_ssize_t>(FORK_PRODUCT / (work * tile)) + 1
     return s
 
 
-cdef inline Py_ssize_t tile_end(Py_ssize_t unit, Py_ssize_t count, Py_ssize_t d) noexcept nogil:
+cdef inline Py_ssize_t tile_end(
+    Py_ssize_t unit, Py_ssize_t count, Py_ssize_t tile, Py_ssize_t d
+) noexcept nogil:
     # Where the range before `unit` ends. The last tile takes the remainder.
-    return d if unit == count else unit * TILE
+    return d if unit == count else unit * tile
 
 
 cdef inline Py_ssize_t row_block(Py_ssize_t cols) noexcept nogil:
@@ -172,64 +174,81 @@ cdef inline void bias_and_map(
 
 # -- linear_forward: y = f(x W^T + b) --------------------------------------------------------
 # [0] x IN (R, k)  [1] b IN (n)  [2] z OUT (R, n)  [3] y OUT (R, n), may be z  [4] W IN (n, k)
-# leaf 0 bias (NULL: none)  leaf 1 map (NULL: identity)   dims k, n   scalars: parameters
+# leaf 0 bias (NULL: none)  leaf 1 map (NULL: identity)  leaf 2 product_transposed
+# dims k, n   scalars: parameters
 # Bias and activation follow on the slab just multiplied, while it is in cache.
 
+# The division is along n where it can be, since that of dW is: then a thread's rows of W stay
+# in its own cache from step to step.
+
+cdef inline Py_ssize_t column_tile(const Call* c, const Context* ctx) noexcept nogil:
+    # 0 for a division along the rows of the batch.
+    cdef Py_ssize_t n = c.dim[1]
+    if n < 2 * COL_TILE - 2 and ctx.rows >= n:
+        return 0
+    return ROW_TILE if n < 8 * COL_TILE else COL_TILE
+
+
 cdef Split linear_forward_split(const Call* c, const Context* ctx) noexcept nogil:
-    cdef Py_ssize_t k = c.dim[0], n = c.dim[1]
-    if ctx.rows >= n:
-        return split_tiles(ctx.rows, <double>n * k)
-    return split_tiles(n, <double>ctx.rows * k)
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], tile = column_tile(c, ctx)
+    if tile == 0:
+        return split_tiles(ctx.rows, ROW_TILE, <double>n * k)
+    return split_tiles(n, tile, <double>ctx.rows * k)
 
 
 cdef void linear_forward_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, rows = ctx.rows
-    cdef Py_ssize_t count = linear_forward_split(c, ctx).count, lo = begin * TILE, hi
-    if rows >= n:
-        hi = tile_end(end, count, rows)
-        gemm(c.itemsize, False, True, hi - lo, n, k,
-             1, c.buf[0] + lo * k * size, k, c.buf[4], k, 0, c.buf[2] + lo * n * size, n)
-        bias_and_map(c, c.buf[1], c.buf[2] + lo * n * size, c.buf[3] + lo * n * size,
-                     hi - lo, n, n)
+    cdef Py_ssize_t count = linear_forward_split(c, ctx).count, tile = column_tile(c, ctx)
+    cdef Py_ssize_t top = 0, bottom = rows, left = 0, right = n, skip
+    if tile == 0:
+        top = begin * ROW_TILE
+        bottom = tile_end(end, count, ROW_TILE, rows)
     else:
-        hi = tile_end(end, count, n)
-        gemm(c.itemsize, False, True, rows, hi - lo, k,
-             1, c.buf[0], k, c.buf[4] + lo * k * size, k, 0, c.buf[2] + lo * size, n)
-        bias_and_map(c, c.buf[1] + lo * size, c.buf[2] + lo * size, c.buf[3] + lo * size,
-                     rows, hi - lo, n)
+        left = begin * tile
+        right = tile_end(end, count, tile, n)
+    skip = (top * n + left) * size
+    (<product_transposed_leaf>c.leaf[2])(
+        bottom - top, right - left, k, c.buf[0] + top * k * size, c.buf[4] + left * k * size,
+        c.buf[2] + skip, n, rows, n, ctx.scratch + thread * ctx.scratch_size)
+    bias_and_map(c, c.buf[1] + left * size, c.buf[2] + skip, c.buf[3] + skip,
+                 bottom - top, right - left, n)
 
 
 # -- linear_backward_input: dx = (dy W) * f'(saved) ------------------------------------------
 # [0] dy IN (R, n)  [1] W IN (n, k)  [2] dx OUT (R, k)  [3] saved IN (R, k)
-# leaf 0 grad of the activation that made this layer's input (NULL: none)   dims k, n
+# leaf 0 grad of the activation that made this layer's input (NULL: none)  leaf 1 product
+# dims k, n
 
 cdef Split linear_backward_input_split(const Call* c, const Context* ctx) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1]
     if ctx.rows >= k:
-        return split_tiles(ctx.rows, <double>n * k)
-    return split_tiles(k, <double>ctx.rows * n)
+        return split_tiles(ctx.rows, ROW_TILE, <double>n * k)
+    return split_tiles(k, COL_TILE, <double>ctx.rows * n)
 
 
 cdef void linear_backward_input_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, rows = ctx.rows
-    cdef Py_ssize_t count = linear_backward_input_split(c, ctx).count, lo = begin * TILE, hi
-    cdef Py_ssize_t r, skip
+    cdef Py_ssize_t count = linear_backward_input_split(c, ctx).count, lo, hi, r, skip
+    cdef product_leaf product = <product_leaf>c.leaf[1]
+    cdef char* scratch = ctx.scratch + thread * ctx.scratch_size
     if rows >= k:
-        hi = tile_end(end, count, rows)
+        lo = begin * ROW_TILE
+        hi = tile_end(end, count, ROW_TILE, rows)
         skip = lo * k * size
-        gemm(c.itemsize, False, False, hi - lo, k, n,
-             1, c.buf[0] + lo * n * size, n, c.buf[1], k, 0, c.buf[2] + skip, k)
+        product(hi - lo, k, n, c.buf[0] + lo * n * size, n, 1, c.buf[1], k, 1,
+                1, False, c.buf[2] + skip, k, scratch)
         if c.leaf[0] != NULL:
             (<grad_leaf>c.leaf[0])(c.buf[2] + skip, c.buf[3] + skip, c.buf[2] + skip,
                                    (hi - lo) * k, c.scalar)
     else:
-        hi = tile_end(end, count, k)
-        gemm(c.itemsize, False, False, rows, hi - lo, n,
-             1, c.buf[0], n, c.buf[1] + lo * size, k, 0, c.buf[2] + lo * size, k)
+        lo = begin * COL_TILE
+        hi = tile_end(end, count, COL_TILE, k)
+        product(rows, hi - lo, n, c.buf[0], n, 1, c.buf[1] + lo * size, k, 1,
+                1, False, c.buf[2] + lo * size, k, scratch)
         if c.leaf[0] != NULL:
             for r in range(rows):
                 skip = (r * k + lo) * size
@@ -240,14 +259,23 @@ cdef void linear_backward_input_run(
 # -- linear_backward_weight: dW = dy^T x, then penalties and update --------------------------
 # [0] x IN (R, k)  [1] dy IN (R, n)  [2] dW OUT (n, k), NULL: a slab of scratch at a time
 # [3] W INOUT (n, k)  [4] [5] states INOUT (n, k)  [6] hyper IN
-# leaf 2 update (NULL: none)  leaf 3 regularize (NULL: none)   dims k, n, rows of a slab
-# scalars l1, l2, limit
+# leaf 0 product  leaf 2 update (NULL: none)  leaf 3 regularize (NULL: none)
+# dims k, n, rows of a slab   scalars l1, l2, limit
 # The gradient of a slab is used while it is in cache; with scratch it never goes to memory.
+# Every slab multiplies all of x, so if x is large, slabs are of some columns of it at a time.
+
+cdef inline Py_ssize_t slab_columns(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], fit = X_BYTES // (ctx.rows * c.itemsize)
+    if fit >= k:
+        return k
+    return max(<Py_ssize_t>256, fit // COL_TILE * COL_TILE)
+
 
 cdef Split linear_backward_weight_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], slab = c.dim[2], cols = slab_columns(c, ctx)
     cdef Split s
-    s.count = (c.dim[1] + c.dim[2] - 1) // c.dim[2]
-    s.grain = <Py_ssize_t>(FORK * 8.0 / (<double>c.dim[2] * c.dim[0] * ctx.rows)) + 1
+    s.count = ((n + slab - 1) // slab) * ((k + cols - 1) // cols)
+    s.grain = <Py_ssize_t>(FORK_PRODUCT / (<double>slab * cols * ctx.rows)) + 1
     return s
 
 
@@ -255,34 +283,47 @@ cdef void linear_backward_weight_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1], slab = c.dim[2], size = c.itemsize
-    cdef Py_ssize_t unit, lo, rows
+    cdef Py_ssize_t wide = slab_columns(c, ctx), slabs = (n + slab - 1) // slab
+    cdef Py_ssize_t unit, lo, left, rows, cols, r, ld
+    cdef char* scratch = ctx.scratch + thread * ctx.scratch_size
     cdef char* grad
     for unit in range(begin, end):
-        lo = unit * slab
+        lo = unit % slabs * slab
+        left = unit // slabs * wide
         rows = min(slab, n - lo)
+        cols = min(wide, k - left)
         if c.buf[GRADIENT] != NULL:
-            grad = c.buf[GRADIENT] + lo * k * size
+            grad = c.buf[GRADIENT] + (lo * k + left) * size
+            ld = k
         else:
-            grad = ctx.scratch + thread * ctx.scratch_size
-        gemm(c.itemsize, True, False, rows, k, ctx.rows,
-             1, c.buf[1] + lo * size, n, c.buf[0], k, 0, grad, k)
-        finish_gradient(c, grad, lo * k, rows * k)
+            grad = scratch + PRODUCT_SCRATCH
+            ld = cols
+        (<product_leaf>c.leaf[0])(
+            rows, cols, ctx.rows, c.buf[1] + lo * size, 1, n, c.buf[0] + left * size, k, 1,
+            1, False, grad, ld, scratch)
+        if cols == k:
+            finish_gradient(c, grad, lo * k, rows * k)
+        else:
+            for r in range(rows):
+                finish_gradient(c, grad + r * ld * size, (lo + r) * k + left, cols)
 
 
 # -- linear_descend: W -= lr dy^T x, plain gradient descent in the product itself ------------
-# [0] x IN (R, k)  [1] dy IN (R, n)  [3] W INOUT (n, k)   dims k, n
+# [0] x IN (R, k)  [1] dy IN (R, n)  [3] W INOUT (n, k)   leaf 0 product   dims k, n
 
 cdef Split linear_descend_split(const Call* c, const Context* ctx) noexcept nogil:
-    return split_tiles(c.dim[1], <double>ctx.rows * c.dim[0])
+    return split_tiles(c.dim[1], ROW_TILE, <double>ctx.rows * c.dim[0])
 
 
 cdef void linear_descend_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
-    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, lo = begin * TILE
-    cdef Py_ssize_t hi = tile_end(end, linear_descend_split(c, ctx).count, n)
-    gemm(c.itemsize, True, False, hi - lo, k, ctx.rows,
-         -ctx.lr, c.buf[1] + lo * size, n, c.buf[0], k, 1, c.buf[PARAM] + lo * k * size, k)
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, lo = begin * ROW_TILE
+    cdef Py_ssize_t hi = tile_end(end, linear_descend_split(c, ctx).count, ROW_TILE, n)
+    (<product_leaf>c.leaf[0])(
+        hi - lo, k, ctx.rows, c.buf[1] + lo * size, 1, n, c.buf[0], k, 1,
+        -ctx.lr, True, c.buf[PARAM] + lo * k * size, k,
+        ctx.scratch + thread * ctx.scratch_size)
 
 
 # -- bias_backward: db = column sums of dy, then penalties and update -------------------------
@@ -292,16 +333,16 @@ cdef void linear_descend_run(
 
 cdef Split bias_backward_split(const Call* c, const Context* ctx) noexcept nogil:
     cdef Split s
-    s.count = max(<Py_ssize_t>1, c.dim[1] // TILE)
-    s.grain = FORK // (TILE * max(<Py_ssize_t>1, ctx.rows)) + 1
+    s.count = max(<Py_ssize_t>1, c.dim[1] // COL_TILE)
+    s.grain = FORK // (COL_TILE * max(<Py_ssize_t>1, ctx.rows)) + 1
     return s
 
 
 cdef void bias_backward_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
-    cdef Py_ssize_t n = c.dim[1], size = c.itemsize, lo = begin * TILE
-    cdef Py_ssize_t hi = tile_end(end, bias_backward_split(c, ctx).count, n)
+    cdef Py_ssize_t n = c.dim[1], size = c.itemsize, lo = begin * COL_TILE
+    cdef Py_ssize_t hi = tile_end(end, bias_backward_split(c, ctx).count, COL_TILE, n)
     cdef char* grad = c.buf[GRADIENT] + lo * size
     (<column_sum_leaf>c.leaf[0])(c.buf[1] + lo * size, grad, ctx.rows, hi - lo, n)
     finish_gradient(c, grad, lo, hi - lo)

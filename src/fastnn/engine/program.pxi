@@ -165,7 +165,9 @@ cdef class Program:
             PyMem_Free(self.scratch)
             self.scratch = NULL
             self.scratch_threads = 0
-            self.scratch = allocate(threads * ctx.scratch_size + LINE)
+            self.scratch = PyMem_Malloc(threads * ctx.scratch_size + LINE)   # not touched
+            if self.scratch == NULL:
+                raise MemoryError()
             ctx.scratch = <char*>((<size_t>self.scratch + LINE - 1) // LINE * LINE)
             self.scratch_threads = threads
         return 0

@@ -26,6 +26,9 @@ cdef enum:
 cdef split_fn SPLIT[OP_COUNT]
 cdef run_fn RUN[OP_COUNT]
 
+# Bytes of scratch that a thread needs for products.
+PRODUCT_BYTES = PRODUCT_SCRATCH
+
 # What Python calls the operations, and the signatures of the leaves that each takes (no name for
 # a leaf the operation has no use for). A leaf may be None where the operation's comment says so.
 OPS = {}
@@ -46,12 +49,13 @@ define(OP_ROWS, "rows", rows_split, rows_run, ("rows",))
 define(OP_ROWS_GRAD, "rows_grad", rows_split, rows_grad_run, ("rows_grad",))
 define(OP_BIAS_MAP, "bias_map", bias_map_split, bias_map_run, ("bias", "map"))
 define(OP_LINEAR_FORWARD, "linear_forward", linear_forward_split, linear_forward_run,
-       ("bias", "map"))
+       ("bias", "map", "product_transposed"))
 define(OP_LINEAR_BACKWARD_INPUT, "linear_backward_input", linear_backward_input_split,
-       linear_backward_input_run, ("grad",))
+       linear_backward_input_run, ("grad", "product"))
 define(OP_LINEAR_BACKWARD_WEIGHT, "linear_backward_weight", linear_backward_weight_split,
-       linear_backward_weight_run, ("", "", "update", "regularize"))
-define(OP_LINEAR_DESCEND, "linear_descend", linear_descend_split, linear_descend_run)
+       linear_backward_weight_run, ("product", "", "update", "regularize"))
+define(OP_LINEAR_DESCEND, "linear_descend", linear_descend_split, linear_descend_run,
+       ("product",))
 define(OP_BIAS_BACKWARD, "bias_backward", bias_backward_split, bias_backward_run,
        ("column_sum", "", "update", "regularize"))
 define(OP_WEIGHT_SUM, "weight_sum", serial_split, weight_sum_run)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastnn import _engine
 from fastnn import init as initializers
 from fastnn._settings import check_dtype, count
 from fastnn.graph import Call, Node
@@ -10,7 +11,7 @@ from fastnn.layers.base import Layer
 from fastnn.parameter import Parameter
 
 # Elements of the slab of a gradient that is updated while it is in cache.
-_SLAB = 65536
+_SLAB = 16384
 
 
 def slab_rows(n: int, k: int) -> int:
@@ -139,7 +140,8 @@ class AffineNode(Node):
             self.y.epilogue = self.activation.epilogue(graph)
         n, k = self.weight.shape
         self.slab = slab_rows(n, k)
-        graph.scratch = max(graph.scratch, self.slab * k * graph.dtype.itemsize)
+        slab_bytes = self.slab * k * graph.dtype.itemsize if graph.differentiable else 0
+        graph.scratch = max(graph.scratch, _engine.PRODUCT_BYTES + slab_bytes)
 
     def forward(self, graph):
         n, k = self.weight.shape
@@ -150,6 +152,7 @@ class AffineNode(Node):
                 (
                     graph.leaf("bias.add") if self.bias is not None else None,
                     graph.leaf(f"{act.name}.forward") if act else None,
+                    graph.leaf("product.transposed"),
                 ),
                 (
                     self.x.data,
@@ -177,7 +180,7 @@ class AffineNode(Node):
             calls.append(
                 Call(
                     "linear_backward_input",
-                    (leaf,),
+                    (leaf, graph.leaf("product")),
                     (dy, self.weight.data, self.x.grad, saved),
                     (k, n),
                     params,
@@ -186,12 +189,12 @@ class AffineNode(Node):
         weight = graph.update(self.weight)
         buffers = (self.x.data, dy, weight.grad, *weight.buffers)
         if weight.descend:
-            calls.append(Call("linear_descend", (), buffers, (k, n)))
+            calls.append(Call("linear_descend", (graph.leaf("product"),), buffers, (k, n)))
         else:
             calls.append(
                 Call(
                     "linear_backward_weight",
-                    (None, None, *weight.leaves),
+                    (graph.leaf("product"), None, *weight.leaves),
                     buffers,
                     (k, n, self.slab),
                     weight.scalars,
