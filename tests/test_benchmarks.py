@@ -1,7 +1,10 @@
 """The benchmarks: all that is public has one, and what they compare are the same results."""
 
 import dataclasses
+import importlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +53,12 @@ def _arrays(result):
     return result if isinstance(result, tuple) else (result,)
 
 
+def _losses(peer, job):
+    losses = []
+    peer.train(job, lambda loss, predict: losses.append(loss))
+    return losses
+
+
 @pytest.mark.parametrize("name", ["tabular", "textbook", "mnist", "medium", "deep"])
 def test_peers_take_the_same_steps(name):
     from benchmarks.nets import NETS
@@ -62,11 +71,37 @@ def test_peers_take_the_same_steps(name):
     job, curves = Job.of(net, dtype=np.float64), []
     with threadpoolctl.threadpool_limits(1, user_api="blas"):  # else two pools spin side by side
         for peer in (fastnn_steps, numpy_steps):
-            losses = []
-            peer.train(job, losses.append)
-            curves.append(losses)
+            curves.append(_losses(peer, job))
     assert len(curves[0]) == net.epochs + 1
     np.testing.assert_allclose(*curves, rtol=1e-9)
+
+
+@pytest.mark.parametrize("peer", ["fastnn", "numpy"])
+def test_peers_stop_when_told_and_predict_meanwhile(peer):
+    from benchmarks.nets import NETS
+    from benchmarks.peers import Job
+
+    net = dataclasses.replace(NETS["tabular"], samples=64, epochs=5)
+    job, told = Job.of(net, dtype=np.float64), []
+
+    def tick(loss, predict):
+        told.append((loss, predict(job.x[:7])))
+        return len(told) == 2
+
+    importlib.import_module(f"benchmarks.peers.{peer}_steps").train(job, tick)
+    assert len(told) == 2
+    assert told[1][0] < told[0][0]
+    assert told[0][1].shape == (7, 2)
+
+
+def test_a_worker_loads_no_peer_but_its_own():
+    program = "import sys, benchmarks.peers.run; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {name.split(".")[0] for name in done.stdout.split()}.isdisjoint(
+        ("fastnn", "torch", "jax", "sklearn", "thinc", "numexpr")
+    )
 
 
 def test_peers_predict_the_same():

@@ -2,15 +2,19 @@
 
 Thread pools that spin in one process spoil each other's times, so a measurement is a worker,
 ``python -m benchmarks.peers.run PEER TASK``, that imports one peer and prints one JSON object.
+Nothing that a worker imports may import fastnn, unless fastnn is the peer: it sets how
+long libgomp's threads spin, for all of the process.
+
 A peer is a file ``<peer>_steps.py`` here, which holds
 
 ``VERSION``
     Of the library.
 ``train(job, tick)``
-    Train for ``job.epochs + 1`` epochs, the first of which is warm-up, and call
-    ``tick(mean loss of the steps)`` after each. From ``job.weights`` and, unless
-    ``job.shuffle``, in the order of the data: losses are compared with NumPy's. A peer that
-    can't do either gives None for the loss.
+    Train for at most ``job.epochs`` epochs. After each call ``tick(loss, predict)``, with the
+    mean loss of its steps and a function that gives the scores (N, classes) of inputs of any
+    number of rows, as a NumPy array, with the weights of that moment; stop where tick returns
+    True. From ``job.weights`` and, unless ``job.shuffle``, in the order of the data: losses are
+    compared with NumPy's. A peer that can't do either gives None for the loss.
 ``predictor(job)``
     A function of no arguments that predicts one row, from an array to an array.
 """
@@ -32,30 +36,33 @@ PEERS = sorted(
     path.stem.removesuffix("_steps") for path in Path(__file__).parent.glob("*_steps.py")
 )
 
+# Those that the benchmarks are to measure (``python -m benchmarks --peers``).
+_WANTED = os.environ.get("FASTNN_BENCH_PEERS", "numpy").split(",")
+CHOSEN = [peer for peer in PEERS if peer == "fastnn" or peer in _WANTED or "all" in _WANTED]
+
 
 @dataclass(frozen=True)
 class Job:
-    """What a peer is given."""
+    """What a peer is given. The first of the epochs is warm-up, where steps are timed."""
 
     net: Net
     x: np.ndarray
     y: np.ndarray
     weights: list[tuple[np.ndarray, np.ndarray]]
+    epochs: int
     shuffle: bool = False
-
-    @property
-    def epochs(self) -> int:
-        return self.net.epochs
 
     @classmethod
     def of(cls, net: Net, shuffle: bool = False, dtype=np.float32) -> "Job":
         x, y = net.data()
         weights = [(weight.astype(dtype), bias.astype(dtype)) for weight, bias in net.weights()]
-        return cls(net, x.astype(dtype), y, weights, shuffle)
+        return cls(net, x.astype(dtype), y, weights, net.epochs + 1, shuffle)
 
 
 @functools.cache
-def run_worker(peer: str, task: str, *flags: str, threads: int = 1) -> dict:
+def run_worker(
+    peer: str, task: str, *flags: str, threads: int = 1, module: str = "benchmarks.peers.run"
+) -> dict:
     """The worker's JSON object (see `benchmarks.peers.run`).
 
     Parameters
@@ -68,10 +75,12 @@ def run_worker(peer: str, task: str, *flags: str, threads: int = 1) -> dict:
         "--shuffle".
     threads : int
         What any library may use, by the variables that they read.
+    module : str
+        The program, another one for another kind of measurement.
     """
     names = ("OMP", "OPENBLAS", "MKL", "FASTNN")
     environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
-    command = [sys.executable, "-m", "benchmarks.peers.run", peer, task, *flags]
+    command = [sys.executable, "-m", module, peer, task, *flags]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr}")

@@ -31,7 +31,7 @@ def time_steps(peer, job: Job) -> dict:
     """Seconds a step, by epoch, and losses."""
     ticks, losses = [], []
 
-    def tick(loss):
+    def tick(loss, predict):
         ticks.append(time.perf_counter())
         losses.append(None if loss is None else float(loss))
 

@@ -1,0 +1,23 @@
+"""What the report consists of, in order: a new part is one line here.
+
+A table is a function of the results that gives lines of Markdown, none where there is nothing to
+tell. A plot is a function of the results and of an empty figure, which it fills; it returns False
+where there is nothing to draw.
+"""
+
+from functools import partial
+
+from benchmarks.report import kernels, machine
+from benchmarks.report.tables import compared
+
+SECTIONS = {
+    "The machine": machine.table_of,
+    "Training steps": partial(compared, kind="step"),
+    "One prediction": partial(compared, kind="prediction"),
+    "Setting up a program": partial(compared, kind="set-up"),
+    "Kernels": partial(compared, kind="kernel", what=("operation", "shape")),
+}
+
+PLOTS = {
+    "kernels.png": kernels.plot,
+}
