@@ -17,6 +17,14 @@ A peer is a file ``<peer>_steps.py`` here, which holds
     compared with NumPy's. A peer that can't do either gives None for the loss.
 ``predictor(job)``
     A function of no arguments that predicts one row, from an array to an array.
+
+and, or only, a file ``<peer>_kernels.py`` with ``VERSION`` and
+
+``KERNELS``
+    By name of an operation of `benchmarks.operations`: a function that for a shape draws the inputs
+    (`benchmarks.inputs`) and gives a function of no arguments, the call that is timed. It returns
+    what the operation computes, when it is there: an array, or for a loss its value and gradient,
+    or for an update the parameters. It does it the fastest way that the peer's users have.
 """
 
 import functools
@@ -32,13 +40,27 @@ import numpy as np
 from benchmarks import ROOT
 from benchmarks.nets import Net
 
-PEERS = sorted(
-    path.stem.removesuffix("_steps") for path in Path(__file__).parent.glob("*_steps.py")
-)
+
+def _having(part: str) -> list[str]:
+    """The peers that have a file for some part of the benchmarks."""
+    files = Path(__file__).parent.glob(f"*_{part}.py")
+    return sorted(path.stem.removesuffix(f"_{part}") for path in files)
+
+
+PEERS = _having("steps")
+KERNEL_PEERS = _having("kernels")
+
+_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "FASTNN")
 
 # Those that the benchmarks are to measure (``python -m benchmarks --peers``).
 _WANTED = os.environ.get("FASTNN_BENCH_PEERS", "numpy").split(",")
 CHOSEN = [peer for peer in PEERS if peer == "fastnn" or peer in _WANTED or "all" in _WANTED]
+CHOSEN_KERNELS = [peer for peer in KERNEL_PEERS if peer in _WANTED or "all" in _WANTED]
+
+
+def kernel_name(operation: str, shape: tuple[int, ...]) -> str:
+    """Of a kernel's group, and of the kernel in a worker's results."""
+    return f"{operation} {'x'.join(map(str, shape))}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +82,13 @@ class Job:
 
 
 @functools.cache
+def _finished(command: tuple[str, ...], threads: int) -> subprocess.CompletedProcess:
+    """A worker's end; it is run once, also if it fails."""
+    names = (*(f"{name}_NUM_THREADS" for name in _LIBRARIES), "NPROC")  # XLA reads NPROC
+    environment = os.environ | dict.fromkeys(names, str(threads))
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
 def run_worker(
     peer: str, task: str, *flags: str, threads: int = 1, module: str = "benchmarks.peers.run"
 ) -> dict:
@@ -78,10 +107,8 @@ def run_worker(
     module : str
         The program, another one for another kind of measurement.
     """
-    names = ("OMP", "OPENBLAS", "MKL", "FASTNN")
-    environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
-    command = [sys.executable, "-m", module, peer, task, *flags]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    command = ("-m", module, peer, task, *flags)
+    done = _finished((sys.executable, *command), threads)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     return json.loads(done.stdout)

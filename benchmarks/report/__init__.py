@@ -3,7 +3,7 @@
 ``python -m benchmarks.report RESULTS.json [--output DIR] [--statistic min]``
 
 Times are medians, or with ``--statistic min`` the best, where the machine had other work. A ratio
-is the peer's time divided by fastnn's, so above 1 fastnn is faster.
+is fastnn's time divided by the peer's, so below 1 fastnn is faster.
 
 A new part of the report is one line in `benchmarks.report.sections`.
 """

@@ -1,8 +1,8 @@
 """Kernels: time against size, with the bound drawn in."""
 
-from benchmarks.report.results import bound, grouped
+from benchmarks.report.results import bound, grouped, in_order
+from benchmarks.report.style import color
 
-_STYLES = {"fastnn": "C3", "numpy": "C0", "bound": "k"}
 _COLUMNS = 6
 
 
@@ -22,10 +22,14 @@ def plot(results: dict, figure) -> bool:
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for ax, (operation, curves) in zip(axes, panels.items(), strict=False):
         for name, points in curves.items():
+            own = name in ("fastnn", "bound")
             ax.loglog(
                 *zip(*sorted(points), strict=True),
                 marker="_" if name == "bound" else ".",
-                color=_STYLES.get(name),
+                markersize=4,
+                color=color(name),
+                linewidth=1.8 if own else 1,
+                zorder=3 if own else 2,
                 label=name,
             )
         ax.set_title(operation, fontsize=8)
@@ -34,7 +38,9 @@ def plot(results: dict, figure) -> bool:
     for ax in axes[len(panels) :]:
         ax.remove()
     lines = {line.get_label(): line for ax in axes[: len(panels)] for line in ax.lines}
-    figure.legend(handles=lines.values(), loc="outside upper right", ncols=len(lines))
+    names = in_order(lines)
+    handles = [lines[name] for name in names]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(names), frameon=False)
     figure.supxlabel("elements")
     figure.supylabel("seconds")
     return True

@@ -1,6 +1,15 @@
 """Where and with what the results were measured, and how fast that machine can be."""
 
+from benchmarks.report.results import in_order
 from benchmarks.report.tables import figure, table
+
+
+def _peers(results: dict) -> str:
+    """The other libraries with their versions."""
+    infos = [benchmark["extra_info"] for benchmark in results["benchmarks"]]
+    versions = {info["peer"]: info["version"] for info in infos if "version" in info}
+    others = [name for name in in_order(versions) if not name.startswith(("fastnn", "numpy"))]
+    return "".join(f", {name} {versions[name]}" for name in others)
 
 
 def table_of(results: dict) -> list[str]:
@@ -13,7 +22,7 @@ def table_of(results: dict) -> list[str]:
         f"{machine['cpu'].get('count', '?')} CPUs, {machine['system']} {machine['machine']}",
         f"- fastnn {own['version']}, instruction set {own['instruction_set']}, "
         f"{own['threads']} threads; {own['blas']}",
-        f"- Python {machine['python_version']}, NumPy {own['numpy']}",
+        f"- Python {machine['python_version']}, NumPy {own['numpy']}{_peers(results)}",
         f"- import: NumPy {results['import_time']['numpy'] * 1e3:.0f} ms, "
         f"fastnn on top of it {results['import_time']['fastnn'] * 1e3:.0f} ms",
         "",
@@ -28,6 +37,6 @@ def table_of(results: dict) -> list[str]:
         *lines,
         *table(header, rows),
         "",
-        f"Times below are the {results['statistic']} of all rounds, in float32. Ratios are times "
-        "divided by fastnn's: above 1, fastnn is faster.",
+        f"Times below are the {results['statistic']} of all rounds, in float32, on as many threads "
+        "for everybody. In brackets is fastnn's time divided by that: below 1, fastnn is faster.",
     ]

@@ -20,9 +20,13 @@ def grouped(results: dict, kind: str) -> Iterator[tuple[dict, dict[str, float]]]
     yield from groups.values()
 
 
-def in_order(peers: Iterable[str]) -> list[str]:
-    """Each peer once: fastnn and its variants, then NumPy, then the others by name."""
-    return sorted(set(peers), key=lambda p: (not p.startswith("fastnn"), p != "numpy", p))
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each name once: fastnn and its variants, NumPy, the other peers, the bound."""
+
+    def place(name):
+        return not name.startswith("fastnn"), name == "bound", name != "numpy", name
+
+    return sorted(set(names), key=place)
 
 
 def bound(results: dict, info: dict) -> float | None:

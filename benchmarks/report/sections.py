@@ -7,7 +7,7 @@ where there is nothing to draw.
 
 from functools import partial
 
-from benchmarks.report import kernels, machine
+from benchmarks.report import kernels, machine, steps
 from benchmarks.report.tables import compared
 
 SECTIONS = {
@@ -19,5 +19,6 @@ SECTIONS = {
 }
 
 PLOTS = {
+    "ratios.png": steps.plot,
     "kernels.png": kernels.plot,
 }

@@ -10,7 +10,8 @@ def figure(value: float | None, scale: float = 1) -> str:
     if value is None:
         return ""
     value *= scale
-    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
+    decimals = next((i for i, limit in enumerate((100, 10, 1)) if value >= limit), 3)
+    return f"{value:,.{decimals}f}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
@@ -20,7 +21,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) 
 
 
 def compared(results: dict, kind: str, what: Sequence[str] = ("net",)) -> list[str]:
-    """A row for each group of a kind: microseconds of every peer, ratios to fastnn, the bound.
+    """A row for each group of a kind: microseconds of fastnn, and of each peer and the bound,
+    and in brackets fastnn's time divided by theirs.
 
     Parameters
     ----------
@@ -30,22 +32,21 @@ def compared(results: dict, kind: str, what: Sequence[str] = ("net",)) -> list[s
     what : sequence of str
         The facts of ``extra_info`` that name a group.
     """
-    groups = list(grouped(results, kind))
-    if not groups:
-        return []
-    peers = in_order(peer for _, times in groups for peer in times)
-    others = [peer for peer in peers if peer != "fastnn"]
-    bounds = [bound(results, info) for info, _ in groups]
-    header = [*what, *(f"{peer}, us" for peer in peers), *(f"{peer} / fastnn" for peer in others)]
-    if any(bounds):
-        header += ["bound, us", "bound / fastnn"]
-    rows = []
-    for (info, times), least in zip(groups, bounds, strict=True):
-        own = times.get("fastnn")
-        row = [info[name] for name in what] + [figure(times.get(peer), 1e6) for peer in peers]
-        ratios = [times.get(peer) for peer in others]
-        row += [figure(time / own) if time and own else "" for time in ratios]
-        if any(bounds):
-            row += [figure(least, 1e6), figure(least / own) if least and own else ""]
-        rows.append(row)
-    return table(header, rows, len(what))
+    groups = [
+        (info, times | ({} if (least := bound(results, info)) is None else {"bound": least}))
+        for info, times in grouped(results, kind)
+    ]
+    columns = in_order(name for _, times in groups for name in times)
+
+    def cell(name: str, times: dict[str, float]) -> str:
+        text = figure(times.get(name), 1e6)
+        if name != "fastnn" and name in times and "fastnn" in times:
+            text += f" ({figure(times['fastnn'] / times[name])})"
+        return text
+
+    rows = [
+        [*(info[name] for name in what), *(cell(name, times) for name in columns)]
+        for info, times in groups
+    ]
+    header = [*what, *(f"{name}, us" for name in columns)]
+    return table(header, rows, len(what)) if rows else []
