@@ -8,6 +8,9 @@ import numpy as np
 
 VERSION = jax.__version__
 
+# All calls are waited for here, and then it only costs time to hand them to another thread.
+jax.config.update("jax_cpu_enable_async_dispatch", False)
+
 _ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh}
 
 

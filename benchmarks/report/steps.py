@@ -26,7 +26,7 @@ def plot(results: dict, figure) -> bool:
         bars.set_label(peer)
     ax.axvline(1, color="k", linewidth=1)
     ax.set_yticks(range(len(groups)), [_label(info["net"]) for info, _ in groups])
-    ax.invert_yaxis()
+    ax.set_ylim(len(groups) - 0.45, -0.55)  # the first on top
     ax.set_xlim(0, max(1.1, ax.get_xlim()[1]))
     ax.set_xlabel("fastnn's time for a training step / the peer's (below 1, fastnn is faster)")
     ax.spines[["top", "right"]].set_visible(False)
