@@ -38,5 +38,6 @@ def table_of(results: dict) -> list[str]:
         *table(header, rows),
         "",
         f"Times below are the {results['statistic']} of all rounds, in float32, on as many threads "
-        "for everybody. In brackets is fastnn's time divided by that: below 1, fastnn is faster.",
+        "for everybody. In brackets is fastnn's time divided by that: below 1, fastnn is faster. "
+        "The bound is what the speeds above allow at best.",
     ]
