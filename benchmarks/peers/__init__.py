@@ -82,15 +82,21 @@ class Job:
 
 
 @functools.cache
-def _finished(command: tuple[str, ...], threads: int) -> subprocess.CompletedProcess:
+def _finished(command: tuple[str, ...], threads: int | None) -> subprocess.CompletedProcess:
     """A worker's end; it is run once, also if it fails."""
-    names = (*(f"{name}_NUM_THREADS" for name in _LIBRARIES), "NPROC")  # XLA reads NPROC
-    environment = os.environ | dict.fromkeys(names, str(threads))
+    environment = dict(os.environ)
+    if threads is not None:
+        names = (*(f"{name}_NUM_THREADS" for name in _LIBRARIES), "NPROC")  # XLA reads NPROC
+        environment |= dict.fromkeys(names, str(threads))
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def run_worker(
-    peer: str, task: str, *flags: str, threads: int = 1, module: str = "benchmarks.peers.run"
+    peer: str,
+    task: str,
+    *flags: str,
+    threads: int | None = 1,
+    module: str = "benchmarks.peers.run",
 ) -> dict:
     """The worker's JSON object (see `benchmarks.peers.run`).
 
@@ -102,8 +108,8 @@ def run_worker(
         The name of a net, or "prediction".
     *flags : str
         "--shuffle".
-    threads : int
-        What any library may use, by the variables that they read.
+    threads : int or None
+        What any library may use, by the variables that they read. None: each as it finds them.
     module : str
         The program, another one for another kind of measurement.
     """

@@ -7,7 +7,7 @@ where there is nothing to draw.
 
 from functools import partial
 
-from benchmarks.report import kernels, machine, steps
+from benchmarks.report import kernels, machine, neighbours, scaling, steps
 from benchmarks.report.tables import compared
 
 SECTIONS = {
@@ -16,9 +16,12 @@ SECTIONS = {
     "One prediction": partial(compared, kind="prediction"),
     "Setting up a program": partial(compared, kind="set-up"),
     "Kernels": partial(compared, kind="kernel", what=("operation", "shape")),
+    "Scaling": scaling.table_of,
+    "Neighbours": neighbours.table_of,
 }
 
 PLOTS = {
     "ratios.png": steps.plot,
     "kernels.png": kernels.plot,
+    "scaling.png": scaling.plot,
 }
