@@ -1,7 +1,13 @@
 """Benchmarks of more than steps and kernels: that each runs, and what the report makes of it."""
 
+import gzip
+import json
+import struct
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +32,16 @@ def _results(*benchmarks):
 def _benchmark(kind, group, peer, seconds, **info):
     info |= {"kind": kind, "peer": peer}
     return {"group": group, "stats": {"median": seconds}, "extra_info": info}
+
+
+def test_a_worker_says_what_is_missing(capsys, monkeypatch):
+    from benchmarks.peers.load import load
+
+    monkeypatch.setitem(sys.modules, "benchmarks.peers.numpy_steps", None)
+    with pytest.raises(SystemExit) as end:
+        load("numpy")
+    assert not end.value.code
+    assert json.loads(capsys.readouterr().out) == {"missing": "benchmarks.peers.numpy_steps"}
 
 
 # -- neighbours ----------------------------------------------------------------------------------
@@ -106,3 +122,106 @@ def test_what_scales():
     assert plot(_results(*benchmarks[:3]), Figure())
     assert table_of(_results()) == []
     assert not plot(_results(), Figure())
+
+
+# -- cold start ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """A folder like MNIST's, of bright squares whose place is the label."""
+    monkeypatch.setenv("FASTNN_MNIST", str(tmp_path))
+    rng = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        labels = rng.integers(0, 10, 400).astype(np.uint8)
+        images = rng.integers(0, 50, (400, 28, 28)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 4, 10:14] = 255
+        for name, array in ((f"{part}-images-idx3", images), (f"{part}-labels-idx1", labels)):
+            header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
+            data = gzip.compress(header + array.tobytes())
+            (tmp_path / f"{name}-ubyte.gz").write_bytes(data)
+    return tmp_path
+
+
+def test_idx_files_are_read_as_fastnn_reads_them(mnist):
+    from benchmarks.cold_start import read_idx
+    from fastnn.data import load_idx
+
+    for path in mnist.iterdir():
+        np.testing.assert_array_equal(read_idx(path), load_idx(path))
+
+
+@pytest.mark.parametrize("peer", ["fastnn", "numpy"])
+def test_a_cold_start_ends_with_a_trained_net(mnist, peer):
+    from benchmarks.peers import run_worker
+
+    begin = time.monotonic()
+    result = run_worker(peer, f"--begin={begin}", module="benchmarks.cold_start")
+    assert result["accuracy"] > 0.5
+    assert 1 <= result["epochs"] <= 2
+    assert min(result["parts"].values()) >= 0
+    assert sum(result["parts"].values()) == pytest.approx(result["seconds"][0])
+    assert result["seconds"][0] < time.monotonic() - begin
+
+
+def test_report_of_cold_starts():
+    from benchmarks.report.cold_start import table_of
+
+    parts = {"import": 0.25, "first epoch": 0.5}
+    facts = {"parts": parts, "epochs": 3, "accuracy": 0.97512}
+    benchmarks = [
+        _benchmark("cold start", "cold start", peer, seconds, **facts)
+        for peer, seconds in [("torch", 3.0), ("fastnn", 1.0)]
+    ]
+    assert table_of(_results(*benchmarks))[-2:] == [
+        "| fastnn | 1.00 | 1.00 | 0.250 | 0.500 | 3 | 97.51 % |",
+        "| torch | 3.00 | 3.00 | 0.250 | 0.500 | 3 | 97.51 % |",
+    ]
+    assert table_of(_results()) == []
+
+
+# -- memory --------------------------------------------------------------------------------------
+
+
+def test_memory_of_a_process():
+    from benchmarks import memory
+    from benchmarks.nets import NETS
+    from benchmarks.peers import run_worker
+
+    if not memory.supported():
+        pytest.skip("needs Linux's /proc")
+    sizes = run_worker("fastnn", "medium", module="benchmarks.memory")
+    assert 0 < sizes["imported"] < sizes["before"] < sizes["peak"]
+    # Parameters, and two moments of Adam's, are there at least; of 8 MB in all.
+    assert sizes["peak"] - sizes["before"] > 12 * NETS["medium"].parameters
+
+
+def test_contents_of_a_program():
+    from benchmarks.memory import contents
+    from benchmarks.nets import NETS
+
+    net = NETS["mnist"]
+    held = contents(net)
+    # Each parameter is padded to a cache line.
+    assert held["parameters"] == pytest.approx(4 * net.parameters, rel=0.01)
+    assert held["optimizer state"] == 2 * held["parameters"]
+    # The batch is read where it lies in training, but has its place; 100 floats of the hidden
+    # layer and its gradient, and 10 of each, for every row; and labels.
+    assert held["activations"] >= net.batch * (4 * (784 + 100 + 10) + 8)
+
+
+def test_report_of_memory():
+    from benchmarks.report.memory import table_of
+
+    facts = {"net": "a", "parameters": 10**6, "imported": 10**7, "before": 2 * 10**7}
+    contents = {"parameters": 4 * 10**6, "optimizer state": 8 * 10**6}
+    benchmarks = [
+        _benchmark("memory", "a", "fastnn", 1.0, peak=35 * 10**6, contents=contents, **facts),
+        _benchmark("memory", "a", "numpy", 1.0, peak=5 * 10**7, **facts),
+    ]
+    lines = table_of(_results(*benchmarks))
+    assert "| a | 1,000,000 | 4.00 | 8.00 | 12.0 |" in lines
+    assert "| a | 15.0 (15.0) | 30.0 (30.0) | 35.0 | 50.0 |" in lines
+    assert lines[-1] == "| after the imports |  |  | 10.0 | 10.0 |"
+    assert table_of(_results()) == []

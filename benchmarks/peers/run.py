@@ -17,7 +17,6 @@ or ``{"missing": module}``, where the peer can't be imported.
 """
 
 import argparse
-import importlib
 import itertools
 import json
 import time
@@ -29,6 +28,7 @@ from benchmarks import QUICK
 from benchmarks.inputs import CLASSES, FLAT
 from benchmarks.nets import NETS, PREDICTION
 from benchmarks.peers import KERNEL_PEERS, PEERS, Job, kernel_name
+from benchmarks.peers.load import load
 
 # Seconds that a round takes at least, the number of rounds, and seconds after which there are no
 # more of them. Kernels are many, and not one process may be at them for minutes.
@@ -110,12 +110,7 @@ def main() -> None:
     parser.add_argument("task", choices=[*NETS, "prediction", "kernels"])
     parser.add_argument("--shuffle", action="store_true")
     options = parser.parse_args()
-    part = "kernels" if options.task == "kernels" else "steps"
-    try:
-        peer = importlib.import_module(f"benchmarks.peers.{options.peer}_{part}")
-    except ImportError as error:
-        print(json.dumps({"missing": error.name or options.peer}))
-        return
+    peer = load(options.peer, "kernels" if options.task == "kernels" else "steps")
     if options.task == "kernels":
         result = time_kernels(peer)
     elif options.task == "prediction":

@@ -7,7 +7,15 @@ where there is nothing to draw.
 
 from functools import partial
 
-from benchmarks.report import kernels, machine, neighbours, scaling, steps
+from benchmarks.report import (
+    cold_start,
+    kernels,
+    machine,
+    memory,
+    neighbours,
+    scaling,
+    steps,
+)
 from benchmarks.report.tables import compared
 
 SECTIONS = {
@@ -16,6 +24,8 @@ SECTIONS = {
     "One prediction": partial(compared, kind="prediction"),
     "Setting up a program": partial(compared, kind="set-up"),
     "Kernels": partial(compared, kind="kernel", what=("operation", "shape")),
+    "Cold start": cold_start.table_of,
+    "Memory": memory.table_of,
     "Scaling": scaling.table_of,
     "Neighbours": neighbours.table_of,
 }
