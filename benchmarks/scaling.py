@@ -26,7 +26,7 @@ SWEEPS = {
 # Floating-point operations of an epoch: some milliseconds', beside which its own cost is nothing.
 _WORK = 1e7 if QUICK else 5e8
 _EPOCHS = 2 if QUICK else 200
-_SECONDS = 0.01 if QUICK else 0.3
+_SECONDS = 0.01 if QUICK else 0.2
 
 
 def thread_counts() -> list[int]:

@@ -35,24 +35,31 @@ def _contents(nets: dict) -> list[str]:
 
 def _processes(nets: dict) -> list[str]:
     peers = in_order(peer for infos in nets.values() for peer in infos)
-    header = ["net", *(f"{peer}, added" for peer in peers), *(f"{peer}, all" for peer in peers)]
-    rows = []
-    for net, infos in nets.items():
-        of = [infos.get(peer) for peer in peers]
-        rows.append([net, *(_added(info) if info else "" for info in of)])
-        rows[-1] += [figure(info["peak"], 1e-6) if info else "" for info in of]
-    infos = next(iter(nets.values()))
-    imported = [figure(infos[p]["imported"], 1e-6) if p in infos else "" for p in peers]
-    rows.append(["after the imports", *[""] * len(peers), *imported])
+
+    def row(name: str, infos: dict, cell) -> list[str]:
+        return [name, *(cell(infos[peer]) if peer in infos else "" for peer in peers)]
+
+    some = next(iter(nets.values()))
+    imported = row("after the imports", some, lambda info: figure(info["imported"], 1e-6))
     return [
-        "The most resident memory of a process, in MB: what training added to data and initial "
-        "weights, which are the same for all (in brackets: bytes for each parameter), and all of "
-        "it.",
+        "The most resident memory of a process, in MB. What training added to data and initial "
+        "weights, which are the same for all; in brackets, where the weights take a megabyte, "
+        "bytes for each parameter:",
         "",
-        *table(header, rows),
+        *table(["net", *peers], [row(net, infos, _added) for net, infos in nets.items()]),
+        "",
+        "And all of it:",
+        "",
+        *table(["net", *peers], [*(row(*net, _all) for net in nets.items()), imported]),
     ]
 
 
+def _all(info: dict) -> str:
+    return figure(info["peak"], 1e-6)
+
+
 def _added(info: dict) -> str:
-    added = info["peak"] - info["before"]
-    return f"{figure(added, 1e-6)} ({figure(added / info['parameters'])})"
+    added, parameters = info["peak"] - info["before"], info["parameters"]
+    # Of a small net it is the library itself.
+    share = f" ({figure(added / parameters)})" if parameters >= 250_000 else ""
+    return figure(added, 1e-6) + share
