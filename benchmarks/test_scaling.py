@@ -2,10 +2,11 @@
 
 import pytest
 
-import fastnn
-from benchmarks import scaling
+from benchmarks import QUICK, scaling
 from benchmarks.nets import NETS
 from benchmarks.replay import clock
+
+_NETS = list(NETS)[: 3 if QUICK else None]
 
 # On one thread, and on as many as fastnn would use.
 _FEW = scaling.thread_counts()[:2]
@@ -14,18 +15,18 @@ _POINTS = [(axis, value) for axis, values in scaling.SWEEPS.items() for value in
 
 
 def _measure(benchmark, net, threads, **info):
-    result = {"seconds": scaling.step_seconds(net, threads), "version": fastnn.__version__}
+    result = {"seconds": scaling.step_seconds(net, threads)}
     peer = f"{threads} thread{'s' * (threads > 1)}"
     facts = {"flops": net.flops, "batch": net.batch, "threads": threads}
     clock.replay(benchmark, result, "scaling", peer=peer, **facts, **info)
 
 
 @pytest.mark.parametrize("threads", scaling.thread_counts())
-@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
+@pytest.mark.parametrize("name", _NETS)
 @pytest.mark.benchmark(timer=clock)
-def test_threads(benchmark, net, threads):
-    benchmark.group = f"threads {net.name}"
-    _measure(benchmark, net, threads, axis="threads", value=str(net))
+def test_threads(benchmark, name, threads):
+    benchmark.group = f"threads {name}"
+    _measure(benchmark, NETS[name], threads, axis="threads", value=str(NETS[name]))
 
 
 @pytest.mark.parametrize("threads", _FEW)
