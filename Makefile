@@ -1,12 +1,14 @@
-# The commands that README and CONTRIBUTING name. Everything runs in .venv, made on demand.
+# The commands that README and CONTRIBUTING name. Everything runs in .venv (with other libraries
+# beside fastnn in .venv-peers), made on demand.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 STAMP := $(VENV)/.installed
 SOURCES := $(wildcard src/fastnn/*.pyx src/fastnn/*.pxd src/fastnn/*/*.pxi) setup.py pyproject.toml
 
-.PHONY: demo test check lint format bench wheel clean
+.PHONY: demo test check lint format bench bench-peers wheel clean
 
 # Train the digits network that comes with the package.
 demo: $(STAMP)
@@ -32,6 +34,10 @@ check: lint test
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
+# The same with the libraries below, each left out if it can't be installed.
+bench-peers: $(PEERS)/.installed
+	$(PEERS)/bin/python -m benchmarks --peers all
+
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel
 
@@ -44,5 +50,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
+$(PEERS)/.installed: $(SOURCES)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet --editable '.[test]'
+	for peer in torch==2.13.0 jax scikit-learn thinc numexpr; do \
+		$(PEERS)/bin/python -m pip install --quiet $$peer || echo "left out: $$peer"; \
+	done
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info src/fastnn/*.so src/fastnn/*.c
+	rm -rf $(VENV) $(PEERS) build dist src/*.egg-info src/fastnn/*.so src/fastnn/*.c

@@ -6,22 +6,25 @@ copy.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks import QUICK
+from benchmarks.inputs import (
+    CLASSES,
+    FLAT,
+    ROWS,
+    grad_and_saved,
+    logits_and_labels,
+    normal,
+    parameters,
+    x,
+)
 from fastnn import functional, reference
 from fastnn.registry import ACTIVATIONS
 
 APIS = {"fastnn": functional, "numpy": reference}
-
-# From a core's first cache to main memory: 4 KB, 400 KB, 4 MB and 64 MB an array.
-_COUNTS = (1_000, 10_000) if QUICK else (1_000, 100_000, 1_000_000, 16_000_000)
-FLAT = tuple((n,) for n in _COUNTS)
-ROWS = tuple((n // 100, 100) for n in _COUNTS)
-CLASSES = ((128, 10),) if QUICK else ((128, 10), (512, 1000), (1024, 32000))
 
 
 @dataclass(frozen=True)
@@ -63,70 +66,54 @@ class Case:
             options[self.out] = np.empty(shape, np.float32)
         return functools.partial(getattr(APIS[peer], self.function), *arguments, **options)
 
-
-def _normal(rng, shape):
-    return rng.standard_normal(shape, np.float32)
-
-
-def _x(rng, shape):
-    return (_normal(rng, shape),)
-
-
-def _grad_and(saved, rng, shape):
-    """A gradient, and x or the output of a function of x."""
-    x = _normal(rng, shape)
-    return _normal(rng, shape), x if saved is None else saved(x)
+    def results(self, peer: str, shape: tuple[int, ...]) -> tuple:
+        """What the call computes; an update returns None and changes its arguments."""
+        call = self.call(peer, shape)
+        returned = call()
+        if returned is None:
+            return call.args
+        return returned if isinstance(returned, tuple) else (returned,)
 
 
 def _x_and_bias(rng, shape):
-    return _normal(rng, shape), _normal(rng, shape[-1:]), "relu"
+    return normal(rng, shape), normal(rng, shape[-1:]), "relu"
 
 
 def _grad_and_relu(rng, shape):
-    return *_grad_and(functional.relu, rng, shape), "relu"
-
-
-def _logits_and_labels(rng, shape):
-    return _normal(rng, shape), rng.integers(0, shape[1], shape[0])
+    return *grad_and_saved(functional.relu, rng, shape), "relu"
 
 
 def _values(rng, shape):
-    return _normal(rng, shape), _normal(rng, shape)
+    return normal(rng, shape), normal(rng, shape)
 
 
 def _signs(rng, shape):
-    return _normal(rng, shape), np.sign(_normal(rng, shape))
+    return normal(rng, shape), np.sign(normal(rng, shape))
 
 
 def _probabilities(rng, shape):
-    return _normal(rng, shape), rng.random(shape, np.float32)
-
-
-def _parameters(states, rng, shape):
-    """Parameters, gradients and optimizer state, which may be anything not below zero."""
-    state = (rng.random(shape, np.float32) for _ in range(states))
-    return _normal(rng, shape), _normal(rng, shape), *state
+    return normal(rng, shape), rng.random(shape, np.float32)
 
 
 def _activations():
     for name, row in ACTIVATIONS.items():
         saved = None if row.saves == "x" else getattr(functional, name)
-        yield Case(name, _x, FLAT, "copy", 2, "out")
-        inputs = functools.partial(_grad_and, saved)
+        yield Case(name, x, FLAT, "copy", 2, "out")
+        inputs = functools.partial(grad_and_saved, saved)
         yield Case(f"{name}_backward", inputs, FLAT, "add", 3, "out")
 
 
 def _row_wise():
     for name in ("softmax", "log_softmax"):
-        yield Case(name, _x, CLASSES, "copy", 2, "out")
-        inputs = functools.partial(_grad_and, getattr(functional, name))
+        yield Case(name, x, CLASSES, "copy", 2, "out")
+        inputs = functools.partial(grad_and_saved, getattr(functional, name))
         yield Case(f"{name}_backward", inputs, CLASSES, "add", 3, "out")
     yield Case("bias_activation", _x_and_bias, ROWS, "copy", 2, "out")
     yield Case("bias_activation_backward", _grad_and_relu, ROWS, "add", 3, "out")
 
 
 def _losses():
-    yield Case("softmax_cross_entropy", _logits_and_labels, CLASSES, "copy", 2, "grad_out")
+    yield Case("softmax_cross_entropy", logits_and_labels, CLASSES, "copy", 2, "grad_out")
     for name, inputs in (
         ("mse", _values),
         ("l1", _values),
@@ -147,11 +134,24 @@ def _updates():
         ("rmsprop_update", 1, {"lr": 0.01}, ""),
         ("adam_update", 2, {"step": 10}, ""),
     ):
-        inputs = functools.partial(_parameters, states)
+        inputs = functools.partial(parameters, states)
         yield Case(name, inputs, FLAT, "adam", 3 + 2 * states, "", options, variant)
 
 
 CASES = (*_activations(), *_row_wise(), *_losses(), *_updates())
+
+
+def check(case: Case, shape: tuple[int, ...], numbers: Sequence[Sequence[float]]) -> None:
+    """Whether a peer's first numbers of each result are those of the reference.
+
+    Of an update peers give the parameters, the first of what it changes; where they have given
+    nothing, nothing is checked.
+    """
+    for ours, theirs in zip(case.results("numpy", shape), numbers, strict=False):
+        # float32, and formulas that round differently.
+        np.testing.assert_allclose(
+            theirs, np.ravel(ours)[: len(theirs)], rtol=1e-4, atol=1e-6, err_msg=case.operation
+        )
 
 
 def without_benchmark() -> list[str]:

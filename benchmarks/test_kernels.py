@@ -1,11 +1,14 @@
-"""Every function of the array API, fastnn against the NumPy reference, from cache to memory."""
+"""Every function of the array API, fastnn against the NumPy reference and the kernels that peers
+have, from cache to memory."""
 
 import math
 
 import pytest
 
 from benchmarks import QUICK
-from benchmarks.operations import APIS, CASES
+from benchmarks.operations import APIS, CASES, check
+from benchmarks.peers import CHOSEN_KERNELS, kernel_name
+from benchmarks.replay import clock, worker
 
 # Seconds for each benchmark; the slowest references take their three rounds however long.
 _TIME = {"max_time": 0.001, "min_rounds": 1} if QUICK else {"max_time": 0.25, "min_rounds": 3}
@@ -13,18 +16,12 @@ _TIME = {"max_time": 0.001, "min_rounds": 1} if QUICK else {"max_time": 0.25, "m
 _GROUPS = [(case, shape) for case in CASES for shape in case.shapes]
 
 
-def _name(case, shape) -> str:
-    return f"{case.operation} {'x'.join(map(str, shape))}"
+_IDS = [kernel_name(case.operation, shape) for case, shape in _GROUPS]
 
 
-@pytest.mark.parametrize("peer", APIS)
-@pytest.mark.parametrize(("case", "shape"), _GROUPS, ids=[_name(*group) for group in _GROUPS])
-@pytest.mark.benchmark(**_TIME, min_time=5e-5)
-def test_kernel(benchmark, case, shape, peer):
-    benchmark.group = _name(case, shape)
+def _facts(case, shape, peer) -> dict:
     size = math.prod(shape)
-    benchmark.extra_info |= {
-        "kind": "kernel",
+    return {
         "peer": peer,
         "operation": case.operation,
         "shape": "x".join(map(str, shape)),
@@ -32,4 +29,25 @@ def test_kernel(benchmark, case, shape, peer):
         "bytes": 4 * case.arrays * size,
         "stream": case.stream,
     }
+
+
+@pytest.mark.parametrize("peer", APIS)
+@pytest.mark.parametrize(("case", "shape"), _GROUPS, ids=_IDS)
+@pytest.mark.benchmark(**_TIME, min_time=5e-5)
+def test_kernel(benchmark, case, shape, peer):
+    benchmark.group = kernel_name(case.operation, shape)
+    benchmark.extra_info |= {"kind": "kernel", **_facts(case, shape, peer)}
     benchmark(case.call(peer, shape))
+
+
+@pytest.mark.parametrize("peer", CHOSEN_KERNELS)
+@pytest.mark.parametrize(("case", "shape"), _GROUPS, ids=_IDS)
+@pytest.mark.benchmark(timer=clock)
+def test_kernel_of_a_peer(benchmark, case, shape, peer):
+    benchmark.group = kernel_name(case.operation, shape)
+    result = worker(peer, "kernels")
+    found = result.get("kernels", {}).get(benchmark.group, {})
+    if "missing" not in result and not found:
+        pytest.skip(f"{peer} lacks it")
+    clock.replay(benchmark, result | found, "kernel", **_facts(case, shape, peer))
+    check(case, shape, found.get("numbers", ()))

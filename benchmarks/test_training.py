@@ -6,41 +6,14 @@ import pytest
 import fastnn
 from benchmarks import QUICK
 from benchmarks.nets import NETS, PREDICTION
-from benchmarks.peers import PEERS, Job, fastnn_steps, run_worker
+from benchmarks.peers import CHOSEN, Job, fastnn_steps
+from benchmarks.replay import clock, worker
 from fastnn.program import Program, prepare_data
 
 # Of training in float32: rounding errors grow from step to step (an input changed by 1e-7 moves
 # the mean loss of the next epochs by up to 0.002 of it), so that the first epochs must do. That
 # every step is the same is shown in float64 by tests/test_benchmarks.py.
 _EPOCHS, _TOLERANCE = 3, 5e-3
-
-
-class _Clock:
-    """Hands the times that a worker took to pytest-benchmark, as its timer."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    def replay(self, benchmark, result: dict, kind: str, **info):
-        if "missing" in result:
-            pytest.skip(f"needs {result['missing']}")
-        times = iter(result["seconds"])
-
-        def step():
-            self.now += next(times)
-
-        benchmark.extra_info |= {"kind": kind, "version": result["version"], **info}
-        benchmark.pedantic(step, rounds=len(result["seconds"]))
-
-
-clock = _Clock()
-
-
-def _worker(peer, task, *flags):
-    return run_worker(peer, task, *flags, threads=fastnn.get_num_threads())
 
 
 def _step_info(net, peer) -> dict:
@@ -53,16 +26,16 @@ def _step_info(net, peer) -> dict:
     }
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("peer", CHOSEN)
 @pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 @pytest.mark.benchmark(timer=clock)
 def test_step(benchmark, net, peer):
     benchmark.group = f"step {net.name}"
-    result = _worker(peer, net.name)
+    result = worker(peer, net.name)
     clock.replay(benchmark, result, "step", **_step_info(net, peer))
     losses = result["losses"][:_EPOCHS]
     if None not in losses:
-        expected = _worker("numpy", net.name)["losses"][:_EPOCHS]
+        expected = worker("numpy", net.name)["losses"][:_EPOCHS]
         np.testing.assert_allclose(losses, expected, rtol=_TOLERANCE)
 
 
@@ -70,15 +43,15 @@ def test_step(benchmark, net, peer):
 @pytest.mark.benchmark(timer=clock)
 def test_shuffled_step(benchmark, net):
     benchmark.group = f"step {net.name}"
-    result = _worker("fastnn", net.name, "--shuffle")
+    result = worker("fastnn", net.name, "--shuffle")
     clock.replay(benchmark, result, "step", **_step_info(net, "fastnn, shuffled"))
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("peer", CHOSEN)
 @pytest.mark.benchmark(timer=clock)
 def test_prediction(benchmark, peer):
     benchmark.group = "prediction"
-    result = _worker(peer, "prediction")
+    result = worker(peer, "prediction")
     clock.replay(benchmark, result, "prediction", peer=peer, net=PREDICTION.layers)
 
 

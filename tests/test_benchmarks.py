@@ -1,7 +1,10 @@
 """The benchmarks: all that is public has one, and what they compare are the same results."""
 
 import dataclasses
+import importlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +38,16 @@ def test_both_sides_of_a_benchmark_compute_the_same():
     from benchmarks.operations import CASES
 
     for case in CASES:
-        results = []
-        for peer in ("fastnn", "numpy"):
-            call = case.call(peer, case.shapes[0])
-            returned = call()
-            # Updates return None and change their arguments.
-            results.append(call.args if returned is None else returned)
-        for ours, theirs in zip(*map(_arrays, results), strict=True):
+        results = (case.results(peer, case.shapes[0]) for peer in ("fastnn", "numpy"))
+        for ours, theirs in zip(*results, strict=True):
             # float32 of sums of 100 to 1000 terms, in the reference's case added up in float32.
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6, err_msg=case.operation)
 
 
-def _arrays(result):
-    return result if isinstance(result, tuple) else (result,)
+def _losses(peer, job):
+    losses = []
+    peer.train(job, lambda loss, predict: losses.append(loss))
+    return losses
 
 
 @pytest.mark.parametrize("name", ["tabular", "textbook", "mnist", "medium", "deep"])
@@ -62,11 +62,67 @@ def test_peers_take_the_same_steps(name):
     job, curves = Job.of(net, dtype=np.float64), []
     with threadpoolctl.threadpool_limits(1, user_api="blas"):  # else two pools spin side by side
         for peer in (fastnn_steps, numpy_steps):
-            losses = []
-            peer.train(job, losses.append)
-            curves.append(losses)
+            curves.append(_losses(peer, job))
     assert len(curves[0]) == net.epochs + 1
     np.testing.assert_allclose(*curves, rtol=1e-9)
+
+
+# torch_compile shares its body with torch, and takes long to compile.
+_PEERS = ["fastnn", "numpy", "torch", "jax", "sklearn", "thinc"]
+
+
+def _peer(name, part="steps"):
+    """A peer's file, in this process; skip without the library."""
+    try:
+        return importlib.import_module(f"benchmarks.peers.{name}_{part}")
+    except ImportError as error:
+        pytest.skip(f"needs {error.name or name}")
+
+
+@pytest.mark.parametrize("peer", _PEERS[2:])
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("name", ["textbook", "mnist", "deep"])
+def test_other_libraries_take_the_same_steps(name, shuffle, peer):
+    from benchmarks.nets import NETS
+    from benchmarks.peers import Job, numpy_steps
+
+    net = NETS[name]
+    sizes = (50, *(min(size, 20) for size in net.sizes[1:]))
+    net = dataclasses.replace(net, sizes=sizes, samples=4 * net.batch, epochs=2)
+    job = Job.of(net, shuffle)
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        losses, expected = (_losses(who, job) for who in (_peer(peer), numpy_steps))
+    # In float32; with Adam scikit-learn and Thinc add epsilon elsewhere. Shuffled, every library
+    # has an order of its own, so that only the size of the loss can be compared.
+    np.testing.assert_allclose(losses, expected, rtol=0.05 if shuffle else 1e-4)
+
+
+@pytest.mark.parametrize("peer", _PEERS)
+def test_peers_stop_when_told_and_predict_meanwhile(peer):
+    from benchmarks.nets import NETS
+    from benchmarks.peers import Job
+
+    net = dataclasses.replace(NETS["textbook"], samples=40, epochs=5)
+    job, told = Job.of(net), []
+
+    def tick(loss, predict):
+        told.append((loss, predict(job.x[:7])))
+        return len(told) == 2
+
+    _peer(peer).train(job, tick)
+    assert len(told) == 2
+    assert told[1][0] < told[0][0]
+    assert told[0][1].shape == (7, 10)
+
+
+def test_a_worker_loads_no_peer_but_its_own():
+    program = "import sys, benchmarks.peers.run; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {name.split(".")[0] for name in done.stdout.split()}.isdisjoint(
+        ("fastnn", "torch", "jax", "sklearn", "thinc", "numexpr")
+    )
 
 
 def test_peers_predict_the_same():
@@ -76,6 +132,31 @@ def test_peers_predict_the_same():
     job = Job.of(dataclasses.replace(PREDICTION, samples=1), dtype=np.float64)
     ours, theirs = fastnn_steps.predictor(job)(), numpy_steps.predictor(job)()
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax", "sklearn", "thinc"])
+def test_other_libraries_predict_the_same(peer):
+    from benchmarks.nets import PREDICTION
+    from benchmarks.peers import Job, numpy_steps
+
+    job = Job.of(dataclasses.replace(PREDICTION, samples=PREDICTION.batch))
+    ours, theirs = (who.predictor(job)() for who in (numpy_steps, _peer(peer)))
+    if peer == "sklearn":  # knows probabilities only
+        ours = np.exp(ours) / np.exp(ours).sum()
+    np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax", "thinc", "numexpr"])
+def test_kernels_of_peers_compute_the_same(peer):
+    from benchmarks.operations import CASES, check
+    from benchmarks.peers import run
+
+    cases = {case.operation: case for case in CASES}
+    kernels = _peer(peer, "kernels").KERNELS
+    assert kernels.keys() <= cases.keys()
+    for operation, prepare in kernels.items():
+        shape = cases[operation].shapes[0]
+        check(cases[operation], shape, run.numbers(prepare(shape)()))
 
 
 def test_a_worker_prints_its_times_and_losses(monkeypatch):
@@ -130,6 +211,7 @@ def test_report(tmp_path, capsys):
             _benchmark("kernel", "relu 1000", "numpy", 20e-6, **kernel),
             _benchmark("kernel", "relu 1000", "fastnn", 4e-6, **kernel),
             _benchmark("step", "step a", "fastnn", 4e-6, **net),
+            _benchmark("step", "step a", "torch", 16e-6, version="9.9", **net),
             _benchmark("step", "step a", "fastnn, shuffled", 5e-6, **net),
         ],
     }
@@ -140,9 +222,11 @@ def test_report(tmp_path, capsys):
     assert text.strip() == (tmp_path / "report.md").read_text().strip()
     assert "fastnn on top of it 25 ms" in text
     # 8000 bytes at 4 GB/s are 2 us; 3000 operations at 1 GFLOP/s are 3.
-    assert "| relu | 1000 | 4.00 | 20.0 | 5.00 | 2.00 | 0.50 |" in text
-    assert "| 2-2 relu | 4.00 | 5.00 | 1.25 | 3.00 | 0.75 |" in text
-    assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
+    assert "| relu | 1000 | 4.00 | 20.0 (0.200) | 2.00 (2.00) |" in text
+    assert "| 2-2 relu | 4.00 | 5.00 (0.800) | 16.0 (0.250) | 3.00 (1.33) |" in text
+    assert "NumPy 2, torch 9.9" in text
+    for name in ("kernels.png", "ratios.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_sizes_of_files(tmp_path):

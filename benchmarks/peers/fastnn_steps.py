@@ -29,7 +29,8 @@ class _Ticks(fastnn.Callback):
         self.tick = tick
 
     def on_epoch_end(self, trainer, record):
-        self.tick(record["loss"])
+        if self.tick(record["loss"], trainer.model.predict):
+            raise fastnn.StopTraining("told to")
 
 
 def train(job, tick):
@@ -39,7 +40,7 @@ def train(job, tick):
     trainer.fit(
         job.x,
         job.y,
-        epochs=job.epochs + 1,
+        epochs=job.epochs,
         batch_size=job.net.batch,
         shuffle=job.shuffle,
         progress=False,

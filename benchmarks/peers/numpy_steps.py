@@ -35,7 +35,10 @@ def train(job, tick):
     squares = [np.zeros_like(p) for p in parameters]
     rows, step = np.arange(net.batch), 0
 
-    for _ in range(job.epochs + 1):
+    def predict(x):
+        return _forward(x, weights, biases, function)[-1]
+
+    for _ in range(job.epochs):
         order = rng.permutation(net.samples) if job.shuffle else None
         losses = np.empty(net.steps)
         for i in range(net.steps):
@@ -72,7 +75,8 @@ def train(job, tick):
                     v *= 0.999
                     v += 0.001 * g * g
                     p -= net.lr * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
-        tick(losses.mean())
+        if tick(losses.mean(), predict):
+            return
 
 
 def predictor(job):
