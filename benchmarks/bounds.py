@@ -20,8 +20,8 @@ arrays one after the other or through all four together; the best way and the be
 repetitions count. Python needs a moment to start its threads, so that a kernel may come out a
 little better than its bound.
 
-``gemm`` is the product of large square matrices by the OpenBLAS that fastnn uses, a slab of rows
-a thread. Small products do not reach it.
+``gemm`` is the best that matrix products reach, a slab of rows a thread: NumPy's BLAS on large
+square matrices, or fastnn's own kernel on matrices in cache, whichever is faster.
 
 ``python -m benchmarks.bounds`` prints them.
 """
@@ -36,10 +36,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import threadpoolctl
 
 import fastnn
 from benchmarks import QUICK
-from fastnn import _native
+from fastnn import _dispatch
 
 # 64 MB an array, as the largest kernel benchmarks have.
 _ELEMENTS = 2**16 if QUICK else 2**24
@@ -48,7 +49,8 @@ _REPEATS = 2 if QUICK else 25
 # Elements of a block, where a stream runs in blocks.
 _BLOCKS = (2**14, 2**16)
 
-_ROW_MAJOR, _NO_TRANSPOSE = 101, 111
+# Rows and columns of a product that stays in a core's caches.
+_TILE = 96
 
 
 def _parts(size: int, threads: int) -> list[slice]:
@@ -102,22 +104,38 @@ def streams(threads: int) -> dict[str, float]:
 
 
 def gemm(threads: int) -> float:
-    """GFLOP/s of a square float32 product."""
+    """GFLOP/s of float32 products: the better of NumPy's of large square matrices, and of
+    fastnn's of matrices that lie in a core's own caches."""
     n = _MATRIX
     a, b, c = (np.ones((n, n), np.float32) for _ in range(3))
-    sgemm = _native.openblas.scipy_cblas_sgemm
-    integer, real, pointer = ctypes.c_int, ctypes.c_float, ctypes.c_void_p
-    operand = (pointer, integer)
-    sgemm.argtypes = [integer] * 6 + [real, *operand, *operand, real, *operand]
-    sgemm.restype = None
+    product = _fastnn_product()
+    small = [np.ones((_TILE, _TILE), np.float32)] * 3
+    copies = [[array.copy() for array in small] for _ in range(threads)]
 
-    def rows(part):
-        sgemm(
-            *(_ROW_MAJOR, _NO_TRANSPOSE, _NO_TRANSPOSE, part.stop - part.start, n, n),
-            *(1.0, a[part].ctypes.data, n, b.ctypes.data, n, 0.0, c[part].ctypes.data, n),
-        )
+    def numpy_rows(part):
+        np.matmul(a[part], b, out=c[part])
 
-    return 2 * n**3 / _best_seconds(rows, n, threads) / 1e9
+    def fastnn_blocks(part):
+        x, y, out = (array.ctypes.data for array in copies[part.start * threads // n])
+        for _ in range(part.start, part.stop):
+            product(*(_TILE,) * 3, x, _TILE, 1, y, _TILE, 1, 1.0, False, out, _TILE, None)
+
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        large = 2 * n**3 / _best_seconds(numpy_rows, n, threads)
+    return max(large, 2 * n * _TILE**3 / _best_seconds(fastnn_blocks, n, threads)) / 1e9
+
+
+def _fastnn_product() -> Callable:
+    """The product's kernel itself (its signature is in _leaf.pxd), on the calling thread."""
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    size, address = ctypes.c_ssize_t, ctypes.c_void_p
+    matrix = (address, size, size)
+    signature = ctypes.CFUNCTYPE(
+        *(None, size, size, size, *matrix, *matrix, ctypes.c_double, ctypes.c_int),
+        *(address, size, address),
+    )
+    return signature(get(_dispatch.table("product")[np.dtype(np.float32)], b"fastnn.product"))
 
 
 def cache_bytes() -> int:

@@ -6,7 +6,7 @@ import threadpoolctl
 
 import fastnn
 from benchmarks import QUICK, bounds, import_time
-from fastnn import _dispatch, _engine
+from fastnn import _dispatch
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,7 +22,6 @@ def pytest_benchmark_update_machine_info(config, machine_info):
         "numpy": np.__version__,
         "threads": fastnn.get_num_threads(),
         "instruction_set": _dispatch.selected(),
-        "blas": _engine.blas_config(),
     }
 
 

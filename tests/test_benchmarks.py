@@ -200,7 +200,6 @@ def test_report(tmp_path, capsys):
                 "numpy": "2",
                 "threads": 2,
                 "instruction_set": "v3",
-                "blas": "OpenBLAS",
             },
         },
         "quick": False,

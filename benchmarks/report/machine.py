@@ -21,7 +21,7 @@ def table_of(results: dict) -> list[str]:
         f"- {machine['cpu'].get('brand_raw') or machine['processor']}, "
         f"{machine['cpu'].get('count', '?')} CPUs, {machine['system']} {machine['machine']}",
         f"- fastnn {own['version']}, instruction set {own['instruction_set']}, "
-        f"{own['threads']} threads; {own['blas']}",
+        f"{own['threads']} threads",
         f"- Python {machine['python_version']}, NumPy {own['numpy']}{_peers(results)}",
         f"- import: NumPy {results['import_time']['numpy'] * 1e3:.0f} ms, "
         f"fastnn on top of it {results['import_time']['fastnn'] * 1e3:.0f} ms",

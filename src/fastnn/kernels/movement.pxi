@@ -4,9 +4,6 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-cdef enum:
-    COLUMNS = 512  # running column sums, together half of a first-level cache at most
-
 
 cdef void bias_add(
     real* y, const real* bias, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
@@ -21,18 +18,25 @@ cdef void bias_add(
 cdef void columns_sum(
     const real* x, real* sums, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
 ) noexcept nogil:
-    cdef double total[COLUMNS]
+    # LANES columns at a time, since sums of a constant number stay in registers.
+    cdef double total[LANES]
     cdef Py_ssize_t start = 0, width, r, j
     cdef const real* row
     while start < cols:
-        width = min(COLUMNS, cols - start)
-        for j in range(width):
-            total[j] = 0
+        width = min(<Py_ssize_t>LANES, cols - start)
         row = x + start
-        for r in range(rows):
-            for j in range(width):
-                total[j] += row[j]
-            row += ld
+        for j in range(LANES):
+            total[j] = 0
+        if width == LANES:
+            for r in range(rows):
+                for j in range(LANES):
+                    total[j] += row[j]
+                row += ld
+        else:
+            for r in range(rows):
+                for j in range(width):
+                    total[j] += row[j]
+                row += ld
         for j in range(width):
             sums[start + j] = <real>total[j]
         start += width
