@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn import _dispatch, _engine
-from fastnn.parameter import Parameter, aligned_empty
+from fastnn.parameter import Parameter, aligned_zeros
 
 
 class Buffer:
@@ -279,7 +279,7 @@ def place_buffers(calls: list[Call], pinned: list[Buffer], capacity: int) -> Non
                 begin = other_end
         placed.append((begin, begin + sizes[buffer], span))
         places[buffer] = begin
-    arena = aligned_empty(max((end for _, end, _ in placed), default=0), np.uint8)
+    arena = aligned_zeros(max((end for _, end, _ in placed), default=0), np.uint8)
     for buffer, begin in places.items():
         used = capacity * int(np.prod(buffer.shape)) * buffer.dtype.itemsize
         flat = arena[begin : begin + used].view(buffer.dtype)

@@ -14,7 +14,7 @@ import numpy as np
 from fastnn import _dispatch, _engine, _settings
 from fastnn._settings import NONNEGATIVE, POSITIVE, number
 from fastnn.graph import Call, UpdateFields
-from fastnn.parameter import FlatParameters, aligned_empty
+from fastnn.parameter import FlatParameters, aligned_zeros
 
 
 class Optimizer:
@@ -72,9 +72,7 @@ class Optimizer:
         if self._flat is flat and len(self._state) == len(self.used_states()):
             return
         self._flat, self._late, self.steps = flat, None, 0
-        self._state = [aligned_empty(flat.data.size, flat.dtype) for _ in self.used_states()]
-        for array in self._state:
-            array[...] = 0
+        self._state = [aligned_zeros(flat.data.size, flat.dtype) for _ in self.used_states()]
 
     def serves(self, flat: FlatParameters) -> bool:
         """Whether the state is that of these parameters."""

@@ -14,10 +14,10 @@ def _default_rng() -> "np.random.Generator":
     return np.random.default_rng(0)
 
 
-def aligned_empty(size: int, dtype) -> np.ndarray:
-    """An uninitialised vector that begins on a cache line."""
+def aligned_zeros(size: int, dtype) -> np.ndarray:
+    """Zeros that begin on a cache line. What is never written takes up no memory."""
     dtype = np.dtype(dtype)
-    raw = np.empty(size * dtype.itemsize + _ALIGNMENT, np.uint8)
+    raw = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
     skip = -raw.ctypes.data % _ALIGNMENT
     return raw[skip : skip + size * dtype.itemsize].view(dtype)
 
@@ -88,9 +88,10 @@ class Parameter:
         return self._grad
 
     def place(self, data: np.ndarray, grad: np.ndarray) -> None:
-        """Move into memory of a flat buffer, values and all."""
+        """Move into memory of a flat buffer, zero so far, values and all."""
         data[...] = self.data
-        grad[...] = self.grad
+        if self._grad is not None:
+            grad[...] = self._grad
         self._data, self._grad = data, grad
 
     def __array__(self, dtype=None, copy=None):
@@ -119,10 +120,8 @@ class FlatParameters:
         for p in parameters:
             self.offsets.append(end)
             end += -(-p.size // step) * step
-        self.data = aligned_empty(end, self.dtype)
-        self.grad = aligned_empty(end, self.dtype)
-        self.data[...] = 0
-        self.grad[...] = 0
+        self.data = aligned_zeros(end, self.dtype)
+        self.grad = aligned_zeros(end, self.dtype)
         for i, p in enumerate(self.parameters):
             p.place(self.view(self.data, i), self.view(self.grad, i))
 

@@ -274,7 +274,7 @@ cdef class Program:
         cdef Run run
         cdef Team team
         cdef Context* ctx = &self.plan.ctx
-        cdef int threads = thread_count()
+        cdef int threads
         memset(&run, 0, sizeof(Run))
         run.plan = &self.plan
         run.total = total
@@ -293,6 +293,7 @@ cdef class Program:
         ctx.rows = min(batch, total - first)
         self._reserve_scratch()
         begin_context(ctx)
+        threads = enter()
         with nogil:
             if threads > 1 and can_divide(self.plan.calls, 0, self.plan.count, ctx, threads):
                 gather_team(&team, threads)
@@ -306,6 +307,7 @@ cdef class Program:
             else:
                 team.threads = 1
                 run_steps(&run, &team)
+        leave()
         finish(ctx)
         return run.done, run.loss, run.weight
 

@@ -35,6 +35,9 @@ cdef extern from *:
         __atomic_store_n(x, value, __ATOMIC_RELEASE);
     }
     static void fastnn_increment(long long *x) { __atomic_add_fetch(x, 1, __ATOMIC_RELEASE); }
+    static long long fastnn_add(long long *x, long long n) {
+        return __atomic_add_fetch(x, n, __ATOMIC_RELAXED);
+    }
     static int fastnn_claim(long long *x, long long value) {
         /* Raise x to value; 0 if it is there already. */
         long long before = __atomic_load_n(x, __ATOMIC_RELAXED);
@@ -50,6 +53,7 @@ cdef extern from *:
     static long long fastnn_load(long long *x) { return *x; }
     static void fastnn_store(long long *x, long long value) { *x = value; }
     static void fastnn_increment(long long *x) { ++*x; }
+    static long long fastnn_add(long long *x, long long n) { return *x += n; }
     static int fastnn_claim(long long *x, long long value) {
         return *x < value ? (*x = value, 1) : 0;
     }
@@ -63,6 +67,7 @@ cdef extern from *:
     long long fastnn_load(long long* x) noexcept nogil
     void fastnn_store(long long* x, long long value) noexcept nogil
     void fastnn_increment(long long* x) noexcept nogil
+    long long fastnn_add(long long* x, long long n) noexcept nogil
     bint fastnn_claim(long long* x, long long value) noexcept nogil
 
 cdef enum:

@@ -11,7 +11,7 @@ from fastnn.layers.base import Layer
 from fastnn.parameter import Parameter
 
 # Elements of the slab of a gradient that is updated while it is in cache.
-_SLAB = 16384
+_SLAB = 32768
 
 
 def slab_rows(n: int, k: int) -> int:
