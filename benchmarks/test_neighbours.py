@@ -12,10 +12,7 @@ _PARTS = [(scene, part) for scene, parts in neighbours.SCENES.items() for part i
 @pytest.mark.parametrize(("scene", "part"), _PARTS)
 @pytest.mark.parametrize("net", neighbours.NAMES)
 @pytest.mark.benchmark(timer=clock)
-def test_neighbours(benchmark, monkeypatch, scene, part, net):
+def test_neighbours(benchmark, scene, part, net):
     benchmark.group = f"{scene} {net}"
-    if part == "BLAS asleep":
-        for name, value in neighbours.ASLEEP.items():
-            monkeypatch.setenv(name, value)
     result = run_worker(scene, part, net, threads=None, module="benchmarks.neighbours")
     clock.replay(benchmark, result, scene, peer=part, net=net, cpus=neighbours.cpus())

@@ -66,7 +66,7 @@ def test_what_neighbours_lose():
         "products": 1e-6,
         "steps": 3e-6,
         "steps, one thread": 4e-6,
-        "BLAS asleep": 4.4e-6,
+        "NumPy first": 4.4e-6,
     }
     together = {"together": 1.1, "one thread": 2.0, "a thread each": 1.0, "in turn": 1.2}
     times = {"alternating": alternating, "together": together}
