@@ -26,6 +26,8 @@ cdef enum:
     FORK = 32768
     # The same in multiplications of a matrix product.
     FORK_PRODUCT = 60000
+    # Bytes that a thread has for its part of a layer's output.
+    OUTPUT_BYTES = 131072
     # Bytes of a layer's input that stay in a core's second-level cache beside all else.
     X_BYTES = 655360
 
@@ -196,12 +198,25 @@ cdef Split linear_forward_split(const Call* c, const Context* ctx) noexcept nogi
     return split_tiles(n, tile, <double>ctx.rows * k)
 
 
+cdef inline void put_rows(
+    char* target, const char* block, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld,
+) noexcept nogil:
+    # Rows of `cols` bytes into a matrix whose rows are ld bytes long.
+    cdef Py_ssize_t r
+    for r in range(rows):
+        memcpy(target + r * ld, block + r * cols, cols)
+
+
 cdef void linear_forward_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1], size = c.itemsize, rows = ctx.rows
     cdef Py_ssize_t count = linear_forward_split(c, ctx).count, tile = column_tile(c, ctx)
-    cdef Py_ssize_t top = 0, bottom = rows, left = 0, right = n, skip
+    cdef Py_ssize_t top = 0, bottom = rows, left = 0, right = n, skip, block
+    cdef bint part = begin > 0 or end < count
+    cdef char* scratch = ctx.scratch + thread * ctx.scratch_size
+    cdef char* z
+    cdef char* y
     if tile == 0:
         top = begin * ROW_TILE
         bottom = tile_end(end, count, ROW_TILE, rows)
@@ -209,11 +224,23 @@ cdef void linear_forward_run(
         left = begin * tile
         right = tile_end(end, count, tile, n)
     skip = (top * n + left) * size
+    z = c.buf[2] + skip
+    y = c.buf[3] + skip
+    block = (bottom - top) * (right - left) * size
+    # Where rows are short, threads that write parts of them would fight over cache lines.
+    part = part and tile != 0 and 2 * block <= OUTPUT_BYTES
+    if part:
+        z = scratch + PRODUCT_SCRATCH
+        y = z if c.buf[2] == c.buf[3] else z + block
     (<product_transposed_leaf>c.leaf[2])(
         bottom - top, right - left, k, c.buf[0] + top * k * size, c.buf[4] + left * k * size,
-        c.buf[2] + skip, n, rows, n, ctx.scratch + thread * ctx.scratch_size)
-    bias_and_map(c, c.buf[1] + left * size, c.buf[2] + skip, c.buf[3] + skip,
-                 bottom - top, right - left, n)
+        z, right - left if part else n, rows, n, scratch)
+    bias_and_map(c, c.buf[1] + left * size, z, y, bottom - top, right - left,
+                 right - left if part else n)
+    if part:
+        put_rows(c.buf[2] + skip, z, rows, (right - left) * size, n * size)
+        if y != z:
+            put_rows(c.buf[3] + skip, y, rows, (right - left) * size, n * size)
 
 
 # -- linear_backward_input: dx = (dy W) * f'(saved) ------------------------------------------

@@ -26,8 +26,9 @@ cdef enum:
 cdef split_fn SPLIT[OP_COUNT]
 cdef run_fn RUN[OP_COUNT]
 
-# Bytes of scratch that a thread needs for products.
+# Bytes of scratch that a thread needs for a product, and besides for a part of its output.
 PRODUCT_BYTES = PRODUCT_SCRATCH
+FORWARD_BYTES = OUTPUT_BYTES
 
 # What Python calls the operations, and the signatures of the leaves that each takes (no name for
 # a leaf the operation has no use for). A leaf may be None where the operation's comment says so.

@@ -141,7 +141,8 @@ class AffineNode(Node):
         n, k = self.weight.shape
         self.slab = slab_rows(n, k)
         slab_bytes = self.slab * k * graph.dtype.itemsize if graph.differentiable else 0
-        graph.scratch = max(graph.scratch, _engine.PRODUCT_BYTES + slab_bytes)
+        scratch = _engine.PRODUCT_BYTES + max(_engine.FORWARD_BYTES, slab_bytes)
+        graph.scratch = max(graph.scratch, scratch)
 
     def forward(self, graph):
         n, k = self.weight.shape
