@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
 STAMP := $(VENV)/.installed
-SOURCES := $(wildcard src/fastnn/*.pyx src/fastnn/*.pxd src/fastnn/*/*.pxi) setup.py pyproject.toml
+SOURCES := $(wildcard src/fastnn/*.pyx src/fastnn/*.pxd src/fastnn/*/*.pxi src/fastnn/*/*.h) setup.py pyproject.toml
 
 .PHONY: demo test check lint format bench bench-peers wheel clean
 

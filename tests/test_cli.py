@@ -458,7 +458,7 @@ def test_predictions_into_a_closed_pipe(flowers):
 
 def test_info(succeed):
     out = succeed("info")
-    for word in (fastnn.__version__, np.__version__, "kernels selected", "OpenBLAS", "threads"):
+    for word in (fastnn.__version__, np.__version__, "kernels selected", "OpenMP", "threads"):
         assert word in out
 
 

@@ -227,27 +227,40 @@ def test_batches_of_any_size_reach_every_sample_once(batch_size):
     assert not np.array_equal(np.concatenate(seen), x)
 
 
-@pytest.mark.parametrize("around", [{}, {"clip_norm": 0.5, "l1": 0.001}])
-def test_same_bits_for_any_number_of_threads(around):
+# Batch size and widths, so that each call of a Linear is divided in each of the ways there are
+# (see engine/ops.pxi): the forward by many columns, by few, and for a small result by rows or, of
+# few rows, by columns; the gradient of the input by columns and by rows; that of the weights by
+# slabs of rows and, where a batch is large, of columns too.
+DIVISIONS = [(150, (300, 250, 100, 10)), (601, (300, 70, 29, 10)), (7, (2500, 14, 160, 10))]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [fastnn.SGD(0.1), fastnn.Adam(), fastnn.Adam(clip_norm=0.5, l1=0.001)],
+    ids=["descent", "update", "late_update"],
+)
+@pytest.mark.parametrize(("batch_size", "widths"), DIVISIONS)
+def test_same_bits_for_any_number_of_threads(variant, dtype, optimizer, batch_size, widths):
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (700, 300), dtype=np.uint8)
-    y = rng.integers(0, 10, 700)
-    w = rng.random(700, dtype="float32")
+    n = max(21, batch_size * 7 // 6)  # the last batch is shorter
+    x = rng.integers(0, 256, (n, widths[0]), dtype=np.uint8)
+    y = rng.integers(0, 10, n)
+    w = rng.random(n, dtype="float32")
 
     def run(threads):
         fastnn.set_num_threads(threads)
         model = fastnn.Sequential(
-            fastnn.Linear(300, 250),
+            fastnn.Linear(*widths[:2], dtype=dtype),
             fastnn.GELU(),
             fastnn.Dropout(0.3),
-            fastnn.Linear(250, 100),
+            fastnn.Linear(*widths[1:3], dtype=dtype),
             fastnn.ReLU(),
-            fastnn.Linear(100, 10),
+            fastnn.Linear(*widths[2:], dtype=dtype),
         )
-        trainer = fastnn.Trainer(model, "cross_entropy", fastnn.Adam(**around))
-        history = trainer.fit(
-            x, y, epochs=3, batch_size=150, sample_weight=w, validation=(x, y), progress=False
-        )
+        history = fastnn.Trainer(model, "cross_entropy", optimizer).fit(
+            x, y, epochs=3, batch_size=batch_size, sample_weight=w, validation=(x, y),
+            progress=False,
+        )  # fmt: skip
         return weights(model), history["loss"], history["val_loss"]
 
     before = fastnn.get_num_threads()
