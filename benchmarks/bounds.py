@@ -118,7 +118,7 @@ def gemm(threads: int) -> float:
     def fastnn_blocks(part):
         x, y, out = (array.ctypes.data for array in copies[part.start * threads // n])
         for _ in range(part.start, part.stop):
-            product(*(_TILE,) * 3, x, _TILE, 1, y, _TILE, 1, 1.0, False, out, _TILE, None)
+            product(*(_TILE,) * 3, x, _TILE, 1, y, _TILE, 1, 1.0, False, out, _TILE, None, None)
 
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
         large = 2 * n**3 / _best_seconds(numpy_rows, n, threads)
@@ -133,7 +133,7 @@ def _fastnn_product() -> Callable:
     matrix = (address, size, size)
     signature = ctypes.CFUNCTYPE(
         *(None, size, size, size, *matrix, *matrix, ctypes.c_double, ctypes.c_int),
-        *(address, size, address),
+        *(address, size, address, address),
     )
     return signature(get(_dispatch.table("product")[np.dtype(np.float32)], b"fastnn.product"))
 

@@ -29,7 +29,7 @@ _SIGNATURES = {  # result, arguments
     "fastnn.gather": (None, *[_pointer] * 3, *[_size] * 3, _double),
     "fastnn.product": (
         *[None, *[_size] * 3, *[_pointer, _size, _size] * 2],
-        *[_double, ctypes.c_int, _pointer, _size, _pointer],
+        *[_double, ctypes.c_int, _pointer, _size, _pointer, _pointer],
     ),
     "fastnn.product_transposed": (None, *[_size] * 3, *[_pointer] * 3, *[_size] * 3, _pointer),
 }

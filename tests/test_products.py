@@ -63,10 +63,11 @@ def multiply(variant, dtype, scratch):
     """c = alpha a @ b, or c += alpha a @ b, for matrices of any strides; returns c."""
     product = leaf(variant, "product", dtype)
 
-    def run(a, b, c, alpha=1, add=False):
+    def run(a, b, c, alpha=1, add=False, ahead=None):
         scratch[...] = 0xFF  # NaN
         a_steps, b_steps, c_steps = (np.array(x.strides) // x.itemsize for x in (a, b, c))
-        product(*c.shape, a.shape[1], a, *a_steps, b, *b_steps, alpha, add, c, c_steps[0], scratch)
+        matrices = (a, *a_steps, b, *b_steps)
+        product(*c.shape, a.shape[1], *matrices, alpha, add, c, c_steps[0], ahead, scratch)
         return c
 
     return run
@@ -294,3 +295,22 @@ def test_transposed_reads_and_writes_nothing_past_the_end(multiply_transposed, d
         a, b = whole_numbers(rng, dtype, m, k), whole_numbers(rng, dtype, n, k)
         fenced = guarded(a), guarded(b), guarded(spaced(empty(m, n, dtype)))
         assert_array_equal(multiply_transposed(*fenced, whole), exactly(a, b.T, None))
+
+
+def test_what_is_fetched_ahead_changes_nothing(multiply, dtype):
+    rng = np.random.default_rng(0)
+    next_matrices = [guarded(rng.standard_normal((30, 70)).astype(dtype)) for _ in range(2)]
+    before = [matrix.copy() for matrix in next_matrices]
+    # struct Ahead of _leaf.pxd: three addresses, of which one is missing, and bytes of a row.
+    ahead = np.array([*(m.ctypes.data for m in next_matrices), 0, 70 * np.dtype(dtype).itemsize])
+    for k in (0, 1, 5, 12, 100, 600):
+        a, b = (
+            rng.standard_normal((30, k)).astype(dtype),
+            rng.standard_normal((k, 70)).astype(dtype),
+        )
+        plain, fetched = (np.zeros((30, 70), dtype) for _ in range(2))
+        multiply(a, b, plain)
+        multiply(a, b, fetched, ahead=ahead)
+        np.testing.assert_array_equal(fetched, plain)
+    for matrix, copy in zip(next_matrices, before, strict=True):
+        np.testing.assert_array_equal(matrix, copy)

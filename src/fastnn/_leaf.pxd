@@ -141,6 +141,11 @@ ctypedef void (*gather_leaf)(  # "fastnn.gather"
 cdef enum:
     PRODUCT_SCRATCH = 262144    # bytes that a product needs to itself
 
+# Matrices of the shape of a product's C that are needed after it: see kernels/product.h.
+ctypedef struct Ahead:
+    const char* at[3]           # NULL: none
+    Py_ssize_t row              # bytes from row to row
+
 # C (m, n) = alpha * A @ B, or C += alpha * A @ B. The element (i, p) of A is a[i a_row + p a_col],
 # those of B likewise; one of the strides of B is 1.
 ctypedef void (*product_leaf)(  # "fastnn.product"
@@ -150,6 +155,7 @@ ctypedef void (*product_leaf)(  # "fastnn.product"
     double alpha,
     bint add,
     void* c, Py_ssize_t c_row,  # OUT (m, n), INOUT with add
+    const Ahead* ahead,         # IN, or NULL
     void* scratch,              # (PRODUCT_SCRATCH) bytes
 ) noexcept nogil
 

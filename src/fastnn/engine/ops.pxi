@@ -267,7 +267,7 @@ cdef void linear_backward_input_run(
         hi = tile_end(end, count, ROW_TILE, rows)
         skip = lo * k * size
         product(hi - lo, k, n, c.buf[0] + lo * n * size, n, 1, c.buf[1], k, 1,
-                1, False, c.buf[2] + skip, k, scratch)
+                1, False, c.buf[2] + skip, k, NULL, scratch)
         if c.leaf[0] != NULL:
             (<grad_leaf>c.leaf[0])(c.buf[2] + skip, c.buf[3] + skip, c.buf[2] + skip,
                                    (hi - lo) * k, c.scalar)
@@ -275,7 +275,7 @@ cdef void linear_backward_input_run(
         lo = begin * COL_TILE
         hi = tile_end(end, count, COL_TILE, k)
         product(rows, hi - lo, n, c.buf[0], n, 1, c.buf[1] + lo * size, k, 1,
-                1, False, c.buf[2] + lo * size, k, scratch)
+                1, False, c.buf[2] + lo * size, k, NULL, scratch)
         if c.leaf[0] != NULL:
             for r in range(rows):
                 skip = (r * k + lo) * size
@@ -311,7 +311,8 @@ cdef void linear_backward_weight_run(
 ) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1], slab = c.dim[2], size = c.itemsize
     cdef Py_ssize_t wide = slab_columns(c, ctx), slabs = (n + slab - 1) // slab
-    cdef Py_ssize_t unit, lo, left, rows, cols, r, ld
+    cdef Py_ssize_t unit, lo, left, rows, cols, r, ld, i
+    cdef Ahead ahead
     cdef char* scratch = ctx.scratch + thread * ctx.scratch_size
     cdef char* grad
     for unit in range(begin, end):
@@ -325,9 +326,14 @@ cdef void linear_backward_weight_run(
         else:
             grad = scratch + PRODUCT_SCRATCH
             ld = cols
+        ahead.row = k * size
+        for i in range(3):
+            ahead.at[i] = c.buf[PARAM + i]
+            if ahead.at[i] != NULL:
+                ahead.at[i] += (lo * k + left) * size
         (<product_leaf>c.leaf[0])(
             rows, cols, ctx.rows, c.buf[1] + lo * size, 1, n, c.buf[0] + left * size, k, 1,
-            1, False, grad, ld, scratch)
+            1, False, grad, ld, &ahead, scratch)
         if cols == k:
             finish_gradient(c, grad, lo * k, rows * k)
         else:
@@ -349,7 +355,7 @@ cdef void linear_descend_run(
     cdef Py_ssize_t hi = tile_end(end, linear_descend_split(c, ctx).count, ROW_TILE, n)
     (<product_leaf>c.leaf[0])(
         hi - lo, k, ctx.rows, c.buf[1] + lo * size, 1, n, c.buf[0], k, 1,
-        -ctx.lr, True, c.buf[PARAM] + lo * k * size, k,
+        -ctx.lr, True, c.buf[PARAM] + lo * k * size, k, NULL,
         ctx.scratch + thread * ctx.scratch_size)
 
 

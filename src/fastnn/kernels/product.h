@@ -25,6 +25,7 @@
 #define FASTNN_INLINE static inline __attribute__((always_inline))
 #define FASTNN_NOINLINE static __attribute__((noinline))
 #define FASTNN_UNROLL _Pragma("GCC unroll 32")
+#define FASTNN_PREFETCH(p) __builtin_prefetch(p)
 /* Bytes of a vector, and rows of a tile: two vectors a row, and some to spare, must fit into the
    32 registers of AVX-512 or AArch64, or the 16 of older x86. */
 #if defined(__AVX512F__)
@@ -46,6 +47,7 @@
 #define FASTNN_INLINE static
 #define FASTNN_NOINLINE static
 #define FASTNN_UNROLL
+#define FASTNN_PREFETCH(p) ((void)(p))
 #define FASTNN_ROWS 4
 #define FASTNN_LANES(size) 1
 #endif
@@ -58,6 +60,14 @@
 #define FASTNN_UNPACKED (1 << 20)
 
 #define FASTNN_PRODUCT_SCRATCH (FASTNN_BLOCK_K * FASTNN_BLOCK_BYTES)
+
+/* Matrices of C's shape that will be needed next, to be brought from memory while a product keeps
+   the processor busy: parameters and optimizer state, after their gradient. */
+#define FASTNN_AHEAD 3
+typedef struct {
+    const char *at[FASTNN_AHEAD];   /* NULL: none */
+    Py_ssize_t row;                 /* bytes from row to row */
+} fastnn_ahead;
 
 #define FASTNN_JOIN(a, b) a##_##b
 #define FASTNN_NAME(a, b) FASTNN_JOIN(a, b)

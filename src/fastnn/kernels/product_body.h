@@ -40,6 +40,17 @@ typedef REAL NAME(vec);
 
 /* -- tiles ---------------------------------------------------------------------------------- */
 
+/* Have memory bring what lies beside a row of a tile: see fastnn_ahead. */
+FASTNN_INLINE void NAME(fetch)(const fastnn_ahead *ahead, Py_ssize_t skip, int vectors)
+{
+    int i;
+    Py_ssize_t byte;
+    for (i = 0; i < FASTNN_AHEAD; i++)
+        if (ahead->at[i])
+            for (byte = 0; byte < vectors * LANES * (Py_ssize_t)sizeof(REAL); byte += 64)
+                FASTNN_PREFETCH(ahead->at[i] + skip + byte);
+}
+
 FASTNN_INLINE void NAME(tile)(
     const int rows,         /* of C, at most FASTNN_ROWS */
     const int vectors,      /* of a row of C, 1 or 2 */
@@ -48,30 +59,39 @@ FASTNN_INLINE void NAME(tile)(
     const REAL *b, Py_ssize_t b_row,
     REAL alpha, int add,
     REAL *c, Py_ssize_t c_row,
-    Py_ssize_t cols)        /* of C. The second of two vectors ends where they do, and may
+    Py_ssize_t cols,        /* of C. The second of two vectors ends where they do, and may
                                overlap the first; of a single one, only so many lanes are C's. */
+    const fastnn_ahead *ahead, Py_ssize_t skip)     /* bytes from there to what belongs to C */
 {
     const Py_ssize_t second = cols - LANES;
     VEC sum[FASTNN_ROWS][2];
-    int i, j;
-    Py_ssize_t p;
+    int i, j, fetched = 0;
+    Py_ssize_t p, stop;
     FASTNN_UNROLL
     for (i = 0; i < rows; i++)
         FASTNN_UNROLL
         for (j = 0; j < vectors; j++)
             sum[i][j] = (VEC){0};
-    for (p = 0; p < k; p++) {
-        VEC line[2];
-        FASTNN_UNROLL
-        for (j = 0; j < vectors; j++)
-            line[j] = LOAD(b + (j ? second : 0));
-        FASTNN_UNROLL
-        for (i = 0; i < rows; i++)
+    for (p = 0; p < k; p = stop) {
+        stop = k;
+        if (ahead) {    /* a row of C's in turn with a share of k */
+            if (fetched < rows)
+                NAME(fetch)(ahead, skip + fetched++ * ahead->row, vectors);
+            stop = p + k / rows < k && fetched < rows ? p + k / rows : k;
+        }
+        for (; p < stop; p++) {
+            VEC line[2];
             FASTNN_UNROLL
             for (j = 0; j < vectors; j++)
-                sum[i][j] += a[i * a_row] * line[j];
-        a += a_col;
-        b += b_row;
+                line[j] = LOAD(b + (j ? second : 0));
+            FASTNN_UNROLL
+            for (i = 0; i < rows; i++)
+                FASTNN_UNROLL
+                for (j = 0; j < vectors; j++)
+                    sum[i][j] += a[i * a_row] * line[j];
+            a += a_col;
+            b += b_row;
+        }
     }
     FASTNN_UNROLL
     for (i = 0; i < rows; i++) {
@@ -104,9 +124,10 @@ FASTNN_INLINE void NAME(tile)(
 FASTNN_NOINLINE void NAME(tile_of)(
     int rows, int vectors, Py_ssize_t k, const REAL *a, Py_ssize_t a_row, Py_ssize_t a_col,
     const REAL *b, Py_ssize_t b_row, REAL alpha, int add, REAL *c, Py_ssize_t c_row,
-    Py_ssize_t cols)
+    Py_ssize_t cols, const fastnn_ahead *ahead, Py_ssize_t skip)
 {
-#define TILE(r, v) NAME(tile)(r, v, k, a, a_row, a_col, b, b_row, alpha, add, c, c_row, cols)
+#define TILE(r, v)                                                                             \
+    NAME(tile)(r, v, k, a, a_row, a_col, b, b_row, alpha, add, c, c_row, cols, ahead, skip)
 #define CASE(r)                                                                                \
     case r:                                                                                    \
         if (vectors == 2)                                                                      \
@@ -217,19 +238,21 @@ FASTNN_INLINE Py_ssize_t NAME(piece)(Py_ssize_t n, Py_ssize_t most)
 }
 
 /* C (m, n) = alpha A B, or C += alpha A B. The element (i, p) of A is a[i a_row + p a_col], B's
-   likewise, where one of its strides is 1. `scratch` has FASTNN_PRODUCT_SCRATCH bytes. */
+   likewise, where one of its strides is 1. `scratch` has FASTNN_PRODUCT_SCRATCH bytes. `ahead` may
+   be NULL. */
 static void NAME(product)(
     Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     const REAL *a, Py_ssize_t a_row, Py_ssize_t a_col,
     const REAL *b, Py_ssize_t b_row, Py_ssize_t b_col,
-    double alpha, int add, REAL *c, Py_ssize_t c_row, REAL *scratch)
+    double alpha, int add, REAL *c, Py_ssize_t c_row, const fastnn_ahead *ahead, REAL *scratch)
 {
+    const Py_ssize_t size = sizeof(REAL);
     const Py_ssize_t groups = (m + FASTNN_ROWS - 1) / FASTNN_ROWS;
     const int copied = b_col != 1 || n < LANES
-        || (m > FASTNN_ROWS && k * b_row * (Py_ssize_t)sizeof(REAL) > FASTNN_UNPACKED);
+        || (m > FASTNN_ROWS && k * b_row * size > FASTNN_UNPACKED);
     /* A transposed block is as wide as a tile; rows are copied in longer pieces. */
     const Py_ssize_t wide =
-        !copied ? n : b_col != 1 ? 2 * LANES : FASTNN_BLOCK_BYTES / (Py_ssize_t)sizeof(REAL);
+        !copied ? n : b_col != 1 ? 2 * LANES : FASTNN_BLOCK_BYTES / size;
     Py_ssize_t p = 0, depth, begin, width, j, cols, g, row, next;
     do {    /* at least once: a product over nothing is zero */
         depth = k - p < FASTNN_BLOCK_K ? k - p : FASTNN_BLOCK_K;
@@ -249,7 +272,9 @@ static void NAME(product)(
                     NAME(tile_of)(
                         (int)(next - row), cols > LANES ? 2 : 1, depth,
                         a + row * a_row + p * a_col, a_row, a_col, lines + j, line,
-                        (REAL)alpha, add || p > 0, c + row * c_row + begin + j, c_row, cols);
+                        (REAL)alpha, add || p > 0, c + row * c_row + begin + j, c_row, cols,
+                        p > 0 ? NULL : ahead,
+                        ahead ? row * ahead->row + (begin + j) * size : 0);
                 }
             }
         }
@@ -388,7 +413,7 @@ static void NAME(product_transposed)(
     if (NAME(dots_pay)(whole_m, whole_n, k))
         NAME(dots)(m, n, k, a, k, b, k, c, c_row);
     else
-        NAME(product)(m, n, k, a, k, 1, b, 1, k, 1, 0, c, c_row, scratch);
+        NAME(product)(m, n, k, a, k, 1, b, 1, k, 1, 0, c, c_row, NULL, scratch);
 }
 
 #undef VEC
