@@ -24,7 +24,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport parallel
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcmp, memcpy, memset
 
 from numpy import ndarray
@@ -101,5 +101,6 @@ include "engine/ops.pxi"
 include "engine/table.pxi"
 include "engine/team.pxi"
 include "engine/drive.pxi"
+include "engine/arrays.pxi"
 include "engine/calls.pxi"
 include "engine/program.pxi"
