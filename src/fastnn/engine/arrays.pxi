@@ -66,6 +66,14 @@ cdef inline bint same_kind(const Py_buffer* a, const Py_buffer* b) noexcept:
     )
 
 
+cdef inline bint same_samples(const Py_buffer* a, const Py_buffer* b) noexcept:
+    # Two plain arrays of one type and, but for their number of rows, of one shape.
+    return (
+        a.format[0] == b.format[0] and a.ndim == b.ndim and a.ndim > 0
+        and memcmp(a.shape + 1, b.shape + 1, (a.ndim - 1) * sizeof(Py_ssize_t)) == 0
+    )
+
+
 cdef inline bint apart(const Py_buffer* a, const Py_buffer* b) noexcept:
     # Two arrays that have no memory in common.
     return (
