@@ -139,6 +139,53 @@ def test_pixels_are_scaled(rng):
     assert np.allclose(model.predict(pixels), model.predict(floats), atol=1e-6)
 
 
+class Square(fastnn.Layer):
+    def forward(self, x, *, training=False):
+        return x * x
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: fastnn.Sequential(fastnn.Linear(6, 3), fastnn.Tanh()),
+        lambda: fastnn.Sequential(Square(), fastnn.Linear(6, 3)),  # reads its input from Python
+        lambda: fastnn.Sequential(fastnn.Linear(6, 6), fastnn.Flatten()),
+        fastnn.Flatten,  # the output is the input
+        fastnn.ReLU,
+    ],
+)
+def test_every_kind_of_input_is_predicted_in_turn(model, rng):
+    """What the engine accepts by itself and what it refuses, one after the other."""
+    model = model()
+    pixels = rng.integers(0, 256, (9, 6), dtype=np.uint8)
+    x = (pixels / 255).astype("f4")
+    misaligned = np.empty(x.nbytes + 1, np.uint8)[1:].view("f4").reshape(x.shape)
+    misaligned[...] = x
+    expected = model.forward(x)
+    for kind in (x, pixels, x, misaligned, x.copy("F"), x[:4], pixels[::-1], x[::2], x):
+        rows = np.arange(9)[: len(kind)] if len(kind) != 5 else np.arange(0, 9, 2)
+        rows = rows[::-1] if kind.strides[0] < 0 else rows
+        y = model.predict(kind)
+        assert y.dtype == np.float32
+        assert np.allclose(y, expected[rows], atol=1e-6)
+        assert not np.shares_memory(y, kind)
+    big = np.tile(x, (100, 1))
+    assert np.allclose(model.predict(big), np.tile(expected, (100, 1)), atol=1e-6)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    assert np.allclose(model.predict(read_only), expected, atol=1e-6)
+
+
+def test_predictions_follow_parameters_that_move(rng):
+    model = fastnn.Sequential(fastnn.Linear(6, 3), fastnn.Tanh())
+    x = rng.standard_normal((1, 6)).astype("f4")
+    before = model.predict(x)
+    fastnn.parameter.FlatParameters.of(model)  # moves them into one vector
+    assert np.array_equal(model.predict(x), before)
+    model.layers[0].bias.data[...] = 1
+    assert not np.array_equal(model.predict(x), before)
+
+
 def test_dropout_in_training_only_and_scaled(rng):
     layer = fastnn.Dropout(0.25)
     x = np.ones((200, 500), np.float32)

@@ -1,9 +1,8 @@
 """Checks of the array API: every message about dtypes, shapes and memory.
 
-The first part answers in a fraction of a microsecond whether arrays are of the ordinary kind:
-plain, contiguous, alike, apart. Only if they are not does ``functional`` call the second part,
-which either finds what is wrong and raises, or returns inputs that the engine can take (copies
-where strides ask for it). Nothing has been written when a check raises.
+``functional`` calls these when the engine has refused the arrays. A check either finds what is
+wrong and raises, or returns inputs that the engine can take (copies where strides ask for it).
+Nothing has been written when a check raises.
 """
 
 import math
@@ -15,18 +14,12 @@ FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 _INT64 = np.dtype(np.int64)
 
 
-# Is this the ordinary case? flags.carray means C-contiguous, aligned and writeable.
+# Quick answers, for the ordinary case.
 
 
 def plain(a):
+    # carray means C-contiguous, aligned and writeable.
     return type(a) is ndarray and a.dtype in FLOATS and a.flags.carray
-
-
-def like(a, model):
-    """Whether a is plain and of the shape and dtype of model, which is plain."""
-    return (
-        type(a) is ndarray and a.dtype is model.dtype and a.shape == model.shape and a.flags.carray
-    )
 
 
 def apart(a, b):
@@ -37,18 +30,6 @@ def apart(a, b):
 def beside(a, b):
     """Whether a may be written while b is read, element by element."""
     return a is b or (a.base is None and b.base is None) or not may_share_memory(a, b)
-
-
-def map_ready(x, out):
-    return plain(x) and (out is None or (like(out, x) and beside(out, x)))
-
-
-def grad_ready(grad, saved, out):
-    return (
-        plain(grad)
-        and like(saved, grad)
-        and (out is None or (like(out, grad) and beside(out, grad) and beside(out, saved)))
-    )
 
 
 # Arrays, looked at closely.

@@ -23,11 +23,20 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pythread cimport (
+    NOWAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    PyThread_type_lock,
+    WAIT_LOCK,
+)
 from cython.parallel cimport parallel
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.string cimport memcmp, memcpy, memset
 
-from numpy import ndarray
+from numpy import empty, ndarray
 
 from fastnn._leaf cimport *
 
@@ -101,5 +110,7 @@ include "engine/ops.pxi"
 include "engine/table.pxi"
 include "engine/team.pxi"
 include "engine/drive.pxi"
+include "engine/arrays.pxi"
 include "engine/calls.pxi"
 include "engine/program.pxi"
+include "engine/predictor.pxi"

@@ -146,13 +146,18 @@ def adam(betas, eps, weight_decay, decoupled):
     )
 
 
-@_remembered
+# These are asked before calls of a few microseconds: a float in its range is soon recognised.
+
+
 def label_smoothing(value):
+    if type(value) is float and 0 <= value <= 1:
+        return (value,)
     return (number("label_smoothing", value, SHARE),)
 
 
-@_remembered
 def delta(value):
+    if type(value) is float and 0 < value < math.inf:
+        return (value,)
     return (number("delta", value, POSITIVE),)
 
 

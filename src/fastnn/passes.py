@@ -1,11 +1,11 @@
 """One layer, or one model, run by itself: forward, backward and prediction from Python."""
 
 import math
-import threading
 
 import numpy as np
 
 from fastnn import _dispatch
+from fastnn._engine import Predictor
 from fastnn.graph import Graph, compile_calls
 
 # Pixels: uint8 inputs are scaled to [0, 1] as they are gathered.
@@ -13,6 +13,9 @@ PIXEL_SCALE = 1 / 255
 
 # Rows that prediction takes at a time: activations of usual widths stay in cache.
 PREDICT_ROWS = 256
+
+# The key of a layer's pass for predictions: not training, no backward.
+_PREDICTION = False, False
 
 
 def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
@@ -85,21 +88,27 @@ class LayerPass:
             keep=(self.y.data, self.y.grad, self.x.grad),
         )  # fmt: skip
         self.dtype = graph.dtype
-        self.in_place = graph.gathers_in_place and not backward
+        self.in_place = graph.gathers_in_place
         self.rows = 0
         self.steps = 0
-        self._gathers = {
-            dtype: gather_of(dtype, self.dtype) for dtype in (self.dtype, np.dtype(np.uint8))
-        }
-        # Predictions share the program's memory; threads of Python take turns.
-        self._lock = threading.Lock()
+        self.predictor = None if backward else Predictor(
+            self.program, self.x.rows(self.capacity), self.y.rows(self.capacity),
+            gather_of(self.dtype, self.dtype)[0], graph.gathers_in_place,
+        )  # fmt: skip
+        self._dtypes = frozenset((self.dtype, np.dtype(np.uint8)))
 
     def _takes(self, x) -> bool:
-        # Asked before every prediction: cheap, and true only of what needs no other check.
-        if type(x) is not np.ndarray or x.dtype not in self._gathers or x.shape[1:] != self.shape:
-            return False
-        if len(x) > self.capacity < self.most_rows:
-            return False
+        """Whether the pass is of this kind of input, and parameters are where it knows them."""
+        return (
+            isinstance(x, np.ndarray)
+            and x.dtype in self._dtypes
+            and x.ndim > 0
+            and x.shape[1:] == self.shape
+            and not len(x) > self.capacity < self.most_rows
+            and self._knows_parameters()
+        )
+
+    def _knows_parameters(self) -> bool:
         for p, data, grad in self.memory:
             if p._data is not data or (grad is not None and p._grad is not grad):
                 return False
@@ -125,13 +134,22 @@ class LayerPass:
         self.program.backward()
         return self.x.grad_rows(self.rows).copy()
 
-    def predict(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Forward over any number of rows, some at a time."""
+    @staticmethod
+    def predict(layer, x: np.ndarray) -> np.ndarray:
+        """The layer's outputs for any number of rows.
+
+        The engine accepts an ordinary array by itself, as it does for ``functional``; what it
+        refuses is looked at closely.
+        """
+        ready = layer._passes.get(_PREDICTION)
+        if ready is not None and ready._knows_parameters():
+            y = ready.predictor.predict(x)
+            if y is not None:
+                return y
+        return LayerPass.of(layer, x, backward=False)._predict(x)
+
+    def _predict(self, x):
         x = check_batch(x, self.shape, self.dtype)
-        if out is None:
-            out = np.empty((len(x), *self.y.shape), self.dtype)
-        leaf, scale = self._gathers[x.dtype]
+        gather, scale = gather_of(x.dtype, self.dtype)
         in_place = self.in_place and x.dtype == self.dtype
-        with self._lock:
-            self.program.predict(x, leaf, scale, in_place, self.y.data.array, out, self.capacity)
-        return out
+        return self.predictor.predict_from(x, gather, scale, in_place)

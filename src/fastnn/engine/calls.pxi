@@ -1,32 +1,5 @@
 # From Python arrays to calls, and single calls at once: what fastnn.functional runs.
 
-cdef int MAX_LEASES = MAX_BUFFERS
-
-
-# The buffers that one immediate call holds.
-cdef struct Lease:
-    Py_buffer view[MAX_BUFFERS]
-    int count
-
-
-cdef char* borrow(Lease* lease, object array, bint writable) except? NULL:
-    # The memory of a contiguous array, until `give_back`. None gives NULL.
-    cdef Py_buffer* view
-    if array is None:
-        return NULL
-    view = &lease.view[lease.count]
-    PyObject_GetBuffer(
-        array, view, (PyBUF_ANY_CONTIGUOUS | PyBUF_WRITABLE) if writable else PyBUF_ANY_CONTIGUOUS)
-    lease.count += 1
-    return <char*>view.buf
-
-
-cdef void give_back(Lease* lease) noexcept:
-    cdef int i
-    for i in range(lease.count):
-        PyBuffer_Release(&lease.view[i])
-
-
 cdef int set_leaves(Call* call, tuple leaves) except -1:
     cdef tuple names = LEAF_NAMES[call.op]
     cdef Py_ssize_t i
@@ -49,35 +22,6 @@ cdef int set_scalars(Call* call, tuple scalars) except -1:
 cdef inline void clear(Call* call, int op) noexcept:
     memset(call, 0, sizeof(Call))
     call.op = op
-
-
-cdef bint borrow_plain(Lease* lease, object array, bint writable) except -1:
-    # The memory of an array that needs no preparation: an ndarray (no subclass, whose meaning
-    # may be another) of native, aligned float32 or float64 in C order, writable if it must be.
-    # False for anything else.
-    cdef Py_buffer* view = &lease.view[lease.count]
-    cdef int flags = PyBUF_FORMAT | PyBUF_ND | (PyBUF_WRITABLE if writable else 0)
-    if type(array) is not ndarray:
-        return False
-    try:
-        PyObject_GetBuffer(array, view, flags)
-    except (BufferError, ValueError):
-        return False
-    lease.count += 1
-    return (
-        (view.format[0] == b"f" or view.format[0] == b"d") and view.format[1] == 0
-        and <size_t>view.buf % view.itemsize == 0
-    )
-
-
-cdef bint alike(const Py_buffer* a, const Py_buffer* b) noexcept:
-    # Two plain arrays of one type and shape, which are the same memory or have none in common.
-    cdef Py_ssize_t apart = <char*>a.buf - <char*>b.buf
-    return (
-        a.format[0] == b.format[0] and a.ndim == b.ndim
-        and memcmp(a.shape, b.shape, a.ndim * sizeof(Py_ssize_t)) == 0
-        and (apart == 0 or apart >= a.len or -apart >= a.len)
-    )
 
 
 cdef bint run_alike(int op, list leaves, tuple arrays, tuple params) except -1:
@@ -138,80 +82,133 @@ def run_rows_grad(list leaves, grad, y, dx):
     return run_alike(OP_ROWS_GRAD, leaves, (grad, y, dx), ())
 
 
-def run_bias_map(bias_leaf, map_leaf, x, bias, y, Py_ssize_t rows, Py_ssize_t cols, tuple params):
-    """y = f(x + bias); y may be x."""
+cdef inline Py_ssize_t rows_of(const Py_buffer* a) noexcept:
+    # The rows along the last axis of an array of at least one.
+    cdef Py_ssize_t size = a.len // a.itemsize
+    return size // columns(a) if size else 0
+
+
+def run_bias_map(list bias_leaves, list map_leaves, x, bias, y, tuple params):
+    """y = f(x + bias) along the last axis; y may be x. Accepts what `run_map` does; bias lies
+    apart from y."""
     cdef Call call
     cdef Context ctx
     cdef Lease lease
+    cdef Py_buffer* to = &lease.view[0]
+    cdef Py_buffer* source = &lease.view[1]
+    cdef Py_buffer* row = &lease.view[2]
     lease.count = 0
     clear(&call, OP_BIAS_MAP)
     try:
-        set_leaves(&call, (bias_leaf, map_leaf))
+        if not (borrow_plain(&lease, y, True) and borrow_plain(&lease, x, False)
+                and borrow_plain(&lease, bias, False)):
+            return False
+        if not (alike(to, source) and to.ndim > 0
+                and is_vector(row, columns(to), to) and apart(row, to)):
+            return False
+        call.itemsize = <int>to.itemsize
+        set_leaves(&call, (bias_leaves[call.itemsize == 8], map_leaves[call.itemsize == 8]))
         set_scalars(&call, params)
-        call.buf[0] = borrow(&lease, x, False)
-        call.buf[1] = borrow(&lease, bias, False)
-        call.buf[2] = call.buf[3] = borrow(&lease, y, True)
-        call.itemsize = <int>lease.view[0].itemsize
-        call.dim[0] = cols
-        ctx.rows = rows
+        call.buf[0] = <char*>source.buf
+        call.buf[1] = <char*>row.buf
+        call.buf[2] = call.buf[3] = <char*>to.buf
+        call.dim[0] = columns(to)
+        ctx.rows = rows_of(to)
         run_once(&call, 0, 1, &ctx)
+        return True
     finally:
         give_back(&lease)
 
 
 def run_bias_grad(
-    grad_leaf, column_sum_leaf, grad, saved, dx, dbias,
-    Py_ssize_t rows, Py_ssize_t cols, tuple params,
+    list grad_leaves, list column_sum_leaves, grad, saved, dx, dbias, tuple params
 ):
-    """dx = grad * f'(saved), dbias = the column sums of dx."""
+    """dx = grad * f'(saved), dbias = the sums of dx over all axes but the last. Accepts what
+    `run_grad` does; dbias lies apart from the rest."""
     cdef Call calls[2]
     cdef Context ctx
     cdef Lease lease
+    cdef Py_buffer* to = &lease.view[0]
+    cdef Py_buffer* sums = &lease.view[1]
+    cdef int i
     lease.count = 0
     clear(&calls[0], OP_GRAD)
     clear(&calls[1], OP_BIAS_BACKWARD)
     try:
-        set_leaves(&calls[0], (grad_leaf,))
+        if not (borrow_plain(&lease, dx, True) and borrow_plain(&lease, dbias, True)
+                and borrow_plain(&lease, grad, False) and borrow_plain(&lease, saved, False)):
+            return False
+        if not (to.ndim > 0 and is_vector(sums, columns(to), to) and apart(sums, to)):
+            return False
+        for i in range(2):
+            if not (alike(to, &lease.view[2 + i]) and apart(sums, &lease.view[2 + i])):
+                return False
+            calls[0].buf[i] = <char*>lease.view[2 + i].buf
+        calls[0].itemsize = calls[1].itemsize = <int>to.itemsize
+        set_leaves(&calls[0], (grad_leaves[to.itemsize == 8],))
         set_scalars(&calls[0], params)
-        set_leaves(&calls[1], (column_sum_leaf,))
-        calls[0].buf[0] = borrow(&lease, grad, False)
-        calls[0].buf[1] = borrow(&lease, saved, False)
-        calls[0].buf[2] = calls[1].buf[1] = borrow(&lease, dx, True)
-        calls[1].buf[GRADIENT] = borrow(&lease, dbias, True)
-        calls[0].itemsize = calls[1].itemsize = <int>lease.view[0].itemsize
-        calls[0].dim[0] = calls[1].dim[1] = cols
-        ctx.rows = rows
+        set_leaves(&calls[1], (column_sum_leaves[to.itemsize == 8],))
+        calls[0].buf[2] = calls[1].buf[1] = <char*>to.buf
+        calls[1].buf[GRADIENT] = <char*>sums.buf
+        calls[0].dim[0] = calls[1].dim[1] = columns(to)
+        ctx.rows = rows_of(to)
         run_once(calls, 0, 2, &ctx)
+        return True
     finally:
         give_back(&lease)
 
 
-def run_loss(
-    leaf, pred, target, weight, grad, Py_ssize_t rows, Py_ssize_t cols, tuple params
-):
-    """The weighted mean of the rows' losses; writes its gradient where grad is not None."""
+def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, tuple params):
+    """The weighted mean of the rows' losses, and its gradient in grad, which may be pred.
+
+    Targets are like pred, or classes (N,) of int64 where there are label_leaves; those losses
+    want pred to be (N, C). weight may be None. Accepts what `run_map` does, with target and
+    weight apart from grad, classes and weights in their ranges. Returns None, with nothing
+    done, for anything else.
+    """
     cdef Call calls[3]
     cdef Context ctx
     cdef Lease lease
+    cdef Py_buffer* to = &lease.view[0]
+    cdef Py_buffer* source = &lease.view[1]
+    cdef Py_buffer* aim = &lease.view[2]
+    cdef Py_buffer* weights = &lease.view[3]
     cdef double small[64]
     cdef double* partial = small
-    cdef Py_ssize_t units
-    cdef int i
+    cdef Py_ssize_t units, rows, cols
+    cdef bint labelled
     lease.count = 0
     clear(&calls[0], OP_WEIGHT_SUM)
     clear(&calls[1], OP_LOSS)
-    ctx.rows = rows
     try:
-        set_leaves(&calls[1], (leaf,))
+        if not (borrow_plain(&lease, grad, True) and borrow_plain(&lease, pred, False)
+                and borrow_native(&lease, target, False)):
+            return None
+        if not (alike(to, source) and apart(to, aim) and to.ndim > 0):
+            return None
+        rows = to.shape[0]
+        cols = to.len // to.itemsize // rows if rows else columns(to)
+        if label_leaves is not None and (to.ndim != 2 or cols == 0):
+            return None
+        labelled = label_leaves is not None and are_classes(aim, rows, cols)
+        if not labelled and not same_kind(aim, to):
+            return None
+        if weight is not None:
+            if not (borrow_plain(&lease, weight, False) and apart(to, weights)
+                    and are_weights(weights, rows, to)):
+                return None
+            calls[0].buf[0] = calls[1].buf[2] = <char*>weights.buf
+        if to.len == 0:
+            return 0.0
+        calls[0].itemsize = calls[1].itemsize = <int>to.itemsize
+        set_leaves(&calls[1], ((label_leaves if labelled else value_leaves)[to.itemsize == 8],))
         set_scalars(&calls[1], params)
-        calls[1].buf[0] = borrow(&lease, pred, False)
-        calls[1].itemsize = <int>lease.view[0].itemsize
-        calls[1].buf[1] = borrow(&lease, target, False)
+        calls[1].buf[0] = <char*>source.buf
+        calls[1].buf[1] = <char*>aim.buf
+        calls[1].buf[3] = <char*>to.buf
         calls[1].dim[0] = cols
-        calls[1].dim[1] = lease.view[1].len // rows if rows else 0
-        calls[0].buf[0] = calls[1].buf[2] = borrow(&lease, weight, False)
-        calls[0].itemsize = calls[1].itemsize
-        calls[1].buf[3] = borrow(&lease, grad, True)
+        calls[1].dim[1] = aim.len // rows
+        ctx.rows = rows
         units = loss_split(&calls[1], &ctx).count
         if units > 64:
             partial = <double*>PyMem_Malloc(units * sizeof(double))

@@ -179,54 +179,44 @@ cdef class Program:
         program's type, times `scale`. `in_place`: they are of that type already, and may be
         read where they are as long as the program is in use.
         """
-        cdef Feed* feed = &self.plan.feeds[part]
-        cdef Call* call = &self.plan.calls[part]
         cdef Py_buffer view
-        cdef Py_ssize_t row
         self.bound[part] = array
-        feed.source = NULL
+        self.plan.feeds[part].source = NULL
         if array is None:
             return
-        call.leaf[0] = PyCapsule_GetPointer(gather, "fastnn.gather")
         PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
-        row = view.len // view.shape[0] if view.shape[0] else 0
-        feed.source = <char*>view.buf
-        feed.stride = view.strides[0]
-        feed.in_place = in_place and (feed.stride == row or view.shape[0] <= 1)
-        call.buf[2] = feed.staging
-        call.dim[0] = row // view.itemsize
-        call.dim[1] = feed.stride
-        call.scalar[0] = scale
-        PyBuffer_Release(&view)
-
-    def predict(self, x, gather, double scale, bint in_place, y, out, Py_ssize_t capacity):
-        """Run forward over all rows of `x`, `capacity` at a time, and copy each batch of
-        outputs from `y`, where the program leaves it, to its rows of `out`."""
-        cdef Lease lease
-        cdef char* source
-        cdef char* target
-        cdef Py_ssize_t rows = len(x), first = 0, size
-        lease.count = 0
-        self.bind(INPUT, x, gather, scale, in_place)
         try:
-            source = borrow(&lease, y, False)
-            target = borrow(&lease, out, True)
-            size = lease.view[1].len // rows if rows else 0
-            while first < rows:
-                self.forward(first, min(capacity, rows - first))
-                memcpy(target + first * size, source, min(capacity, rows - first) * size)
-                first += capacity
+            self.feed(part, &view, view.strides[0], gather, scale, in_place)
         finally:
-            give_back(&lease)
-            self.bind(INPUT, None, None, 1, False)
+            PyBuffer_Release(&view)
+
+    cdef int feed(
+        self, int part, const Py_buffer* rows, Py_ssize_t stride, gather, double scale,
+        bint in_place,
+    ) except -1:
+        cdef Feed* feed = &self.plan.feeds[part]
+        cdef Call* call = &self.plan.calls[part]
+        cdef Py_ssize_t row = rows.len // rows.shape[0] if rows.shape[0] else 0
+        call.leaf[0] = PyCapsule_GetPointer(gather, "fastnn.gather")
+        call.buf[2] = feed.staging
+        call.dim[0] = row // rows.itemsize
+        call.dim[1] = stride
+        call.scalar[0] = scale
+        feed.source = <char*>rows.buf
+        feed.stride = stride
+        feed.in_place = in_place and (stride == row or rows.shape[0] <= 1)
+        return 0
 
     def forward(self, Py_ssize_t first, Py_ssize_t rows, long long step=0):
         """Bring in the batch that begins with row `first` of what is bound; run forward."""
+        self.run_forward(first, rows, step)
+
+    cdef int run_forward(self, Py_ssize_t first, Py_ssize_t rows, long long step) except -1:
         self.plan.ctx.rows = rows
         self.plan.ctx.step = step
         point(&self.plan, NULL, first)
         self._reserve_scratch()
-        run_once(self.plan.calls, 0, self.ends[1], &self.plan.ctx)
+        return run_once(self.plan.calls, 0, self.ends[1], &self.plan.ctx)
 
     def loss(self):
         """Run the loss on the batch of the last `forward`: (loss, sum of weights)."""

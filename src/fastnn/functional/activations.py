@@ -5,11 +5,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from numpy import empty_like, ndarray
+from numpy import empty, empty_like, ndarray
 
 from fastnn import _check, _settings
-from fastnn._check import apart, grad_ready, map_ready, plain
-from fastnn._dispatch import pair, table
+from fastnn._dispatch import pair
 from fastnn._engine import run_bias_grad, run_bias_map, run_grad, run_map, run_rows, run_rows_grad
 from fastnn.functional._docs import RAISES, completed
 from fastnn.registry import ACTIVATIONS
@@ -127,7 +126,7 @@ def _activation(row):
     forward_leaves, backward_leaves = pair(f"{row.name}.forward"), pair(f"{row.name}.backward")
     parameters = _settings.parameters(row)
     defaults = parameters()
-    _POINTWISE[row.name] = table(f"{row.name}.forward"), table(f"{row.name}.backward"), defaults
+    _POINTWISE[row.name] = forward_leaves, backward_leaves, defaults
 
     # The engine accepts ordinary arrays by itself, which takes a fraction of the time that
     # Python would need. What it refuses is looked at closely here.
@@ -139,7 +138,7 @@ def _activation(row):
             if run_map(forward_leaves, x, y, values):
                 return y
         (x,) = _check.elementwise(out, x=x)
-        y = np.empty(x.shape, x.dtype) if out is None else out
+        y = empty(x.shape, x.dtype) if out is None else out
         assert run_map(forward_leaves, x, np.asarray(y), values)
         return y
 
@@ -150,7 +149,7 @@ def _activation(row):
             if run_grad(backward_leaves, grad, saved, dx, values):
                 return dx
         grad, saved = _check.elementwise(out, grad=grad, saved=saved)
-        dx = np.empty(grad.shape, grad.dtype) if out is None else out
+        dx = empty(grad.shape, grad.dtype) if out is None else out
         assert run_grad(backward_leaves, grad, saved, np.asarray(dx), values)
         return dx
 
@@ -197,7 +196,7 @@ def _row_wise(row):
             if run_rows(forward_leaves, x, y):
                 return y
         (x,) = _check.rows(out, x=x)
-        y = np.empty(x.shape, x.dtype) if out is None else out
+        y = empty(x.shape, x.dtype) if out is None else out
         assert run_rows(forward_leaves, x, np.asarray(y))
         return y
 
@@ -207,7 +206,7 @@ def _row_wise(row):
             if run_rows_grad(backward_leaves, grad, saved, dx):
                 return dx
         grad, saved = _check.rows(out, grad=grad, saved=saved)
-        dx = np.empty(grad.shape, grad.dtype) if out is None else out
+        dx = empty(grad.shape, grad.dtype) if out is None else out
         assert run_rows_grad(backward_leaves, grad, saved, np.asarray(dx))
         return dx
 
@@ -229,7 +228,7 @@ _row_wise(_Rows("log_softmax", "x - log(sum(exp(x)))", "grad - exp(y) sum(grad)"
 
 # Bias and activation in one pass.
 
-_BIAS, _COLUMN_SUM = table("bias.add"), table("columns.sum")
+_BIAS, _COLUMN_SUM = pair("bias.add"), pair("columns.sum")
 
 
 def _named(activation):
@@ -273,21 +272,14 @@ def bias_activation(x, bias, activation, *, out=None):
            [0. , 1. ]])
     """
     leaves, _, params = _named(activation)
-    if not (
-        map_ready(x, out)
-        and plain(bias)
-        and bias.dtype is x.dtype
-        and x.ndim
-        and bias.shape == x.shape[-1:]
-        and (out is None or apart(out, bias))
-    ):
-        x, bias = _check.bias(x, bias, out)
-    if out is None:
-        out = np.empty(x.shape, x.dtype)
-    if x.size:
-        rows, columns = x.size // x.shape[-1], x.shape[-1]
-        run_bias_map(_BIAS[x.dtype], leaves[x.dtype], x, bias, out, rows, columns, params)
-    return out
+    if type(x) is ndarray:
+        y = empty_like(x) if out is None else out
+        if run_bias_map(_BIAS, leaves, x, bias, y, params):
+            return y
+    x, bias = _check.bias(x, bias, out)
+    y = empty(x.shape, x.dtype) if out is None else out
+    assert run_bias_map(_BIAS, leaves, x, bias, np.asarray(y), params)
+    return y
 
 
 @completed
@@ -327,17 +319,14 @@ def bias_activation_backward(grad, saved, activation, *, out=None, bias_grad=Non
     array([2., 2.])
     """
     _, leaves, params = _named(activation)
-    if not (grad_ready(grad, saved, out) and grad.ndim and bias_grad is None):
-        grad, saved = _check.bias_grad(grad, saved, out, bias_grad)
-    columns = grad.shape[-1]
-    if out is None:
-        out = np.empty(grad.shape, grad.dtype)
-    if bias_grad is None:
-        bias_grad = np.empty(columns, grad.dtype)
-    if not grad.size:
-        bias_grad[...] = 0
-        return out, bias_grad
-    leaf, column_sum = leaves[grad.dtype], _COLUMN_SUM[grad.dtype]
-    rows = grad.size // columns
-    run_bias_grad(leaf, column_sum, grad, saved, out, bias_grad, rows, columns, params)
-    return out, bias_grad
+    if type(grad) is ndarray and grad.ndim:
+        dx = empty_like(grad) if out is None else out
+        dbias = empty(grad.shape[-1], grad.dtype) if bias_grad is None else bias_grad
+        if run_bias_grad(leaves, _COLUMN_SUM, grad, saved, dx, dbias, params):
+            return dx, dbias
+    grad, saved = _check.bias_grad(grad, saved, out, bias_grad)
+    dx = empty(grad.shape, grad.dtype) if out is None else out
+    dbias = empty(grad.shape[-1], grad.dtype) if bias_grad is None else bias_grad
+    written = np.asarray(dx), np.asarray(dbias)
+    assert run_bias_grad(leaves, _COLUMN_SUM, grad, saved, *written, params)
+    return dx, dbias

@@ -1,10 +1,10 @@
 """Losses: each returns its value and its gradient, computed in one pass."""
 
 import numpy as np
+from numpy import empty_like, ndarray
 
 from fastnn import _check, _settings
-from fastnn._check import apart, like, map_ready
-from fastnn._dispatch import table
+from fastnn._dispatch import pair
 from fastnn._engine import run_loss
 from fastnn.functional._docs import completed
 
@@ -19,38 +19,33 @@ __all__ = [
 ]
 
 
-def _loss(leaves, params, pred, target, sample_weight, grad_out):
-    if not (
-        map_ready(pred, grad_out)
-        and pred.ndim
-        and like(target, pred)
-        and sample_weight is None
-        and (grad_out is None or apart(grad_out, target))
-    ):
-        pred, target, sample_weight = _check.elementwise_loss(pred, target, sample_weight, grad_out)
-    if grad_out is None:
-        grad_out = np.empty(pred.shape, pred.dtype)
-    if not pred.size:
-        return 0.0, grad_out
-    rows = pred.shape[0]
-    loss = run_loss(
-        leaves[pred.dtype],
-        pred,
-        target,
-        sample_weight,
-        grad_out,
-        rows,
-        pred.size // rows,
-        params,
-    )
-    return loss, grad_out
+def _loss(values, labels, check, params, pred, target, sample_weight, grad_out):
+    # The engine accepts ordinary arrays by itself; what it refuses is looked at closely here.
+    if type(pred) is ndarray:
+        grad = empty_like(pred) if grad_out is None else grad_out
+        loss = run_loss(values, labels, pred, target, sample_weight, grad, params)
+        if loss is not None:
+            return loss, grad
+    pred, target, sample_weight = check(pred, target, sample_weight, grad_out)
+    grad = np.empty(pred.shape, pred.dtype) if grad_out is None else grad_out
+    loss = run_loss(values, labels, pred, target, sample_weight, np.asarray(grad), params)
+    assert loss is not None
+    return loss, grad
 
 
-_CROSS_ENTROPY_LABELS = table("softmax_cross_entropy.labels")
-_CROSS_ENTROPY_PROBABILITIES = table("softmax_cross_entropy.probabilities")
-_MSE, _L1, _HUBER = table("mse.values"), table("l1.values"), table("huber.values")
-_HINGE, _SQUARED_HINGE = table("hinge.values"), table("squared_hinge.values")
-_BINARY_CROSS_ENTROPY = table("binary_cross_entropy_with_logits.values")
+def _elementwise(role):
+    """What `_loss` needs for a loss whose targets are like its predictions."""
+    return pair(f"{role}.values"), None, _check.elementwise_loss
+
+
+_CROSS_ENTROPY = (
+    pair("softmax_cross_entropy.probabilities"),
+    pair("softmax_cross_entropy.labels"),
+    _check.cross_entropy,
+)
+_MSE, _L1, _HUBER = map(_elementwise, ("mse", "l1", "huber"))
+_HINGE, _SQUARED_HINGE = map(_elementwise, ("hinge", "squared_hinge"))
+_BINARY_CROSS_ENTROPY = _elementwise("binary_cross_entropy_with_logits")
 
 
 @completed
@@ -101,16 +96,7 @@ def softmax_cross_entropy(
            [ 0.25, -0.25]])
     """
     params = _settings.label_smoothing(label_smoothing)
-    logits, labels, sample_weight = _check.cross_entropy(logits, labels, sample_weight, grad_out)
-    if grad_out is None:
-        grad_out = np.empty(logits.shape, logits.dtype)
-    rows, classes = logits.shape
-    if not rows:
-        return 0.0, grad_out
-    hard = labels.dtype.kind == "i"
-    leaf = (_CROSS_ENTROPY_LABELS if hard else _CROSS_ENTROPY_PROBABILITIES)[logits.dtype]
-    loss = run_loss(leaf, logits, labels, sample_weight, grad_out, rows, classes, params)
-    return loss, grad_out
+    return _loss(*_CROSS_ENTROPY, params, logits, labels, sample_weight, grad_out)
 
 
 @completed
@@ -126,7 +112,7 @@ def mse(pred, target, *, sample_weight=None, grad_out=None):
     >>> functional.mse(np.array([[1.0, 2.0]]), np.array([[1.0, 4.0]]))
     (2.0, array([[ 0., -2.]]))
     """
-    return _loss(_MSE, (), pred, target, sample_weight, grad_out)
+    return _loss(*_MSE, (), pred, target, sample_weight, grad_out)
 
 
 @completed
@@ -142,7 +128,7 @@ def l1(pred, target, *, sample_weight=None, grad_out=None):
     >>> functional.l1(np.array([[1.0, 2.0]]), np.array([[1.0, 4.0]]))
     (1.0, array([[ 0. , -0.5]]))
     """
-    return _loss(_L1, (), pred, target, sample_weight, grad_out)
+    return _loss(*_L1, (), pred, target, sample_weight, grad_out)
 
 
 @completed
@@ -164,7 +150,7 @@ def huber(pred, target, *, delta=1.0, sample_weight=None, grad_out=None):
     >>> functional.huber(np.array([[1.0, 2.0]]), np.array([[0.5, 4.0]]))
     (0.8125, array([[ 0.25, -0.5 ]]))
     """
-    return _loss(_HUBER, _settings.delta(delta), pred, target, sample_weight, grad_out)
+    return _loss(*_HUBER, _settings.delta(delta), pred, target, sample_weight, grad_out)
 
 
 @completed
@@ -186,7 +172,7 @@ def hinge(pred, target, *, sample_weight=None, grad_out=None):
     >>> functional.hinge(np.array([[0.5, 2.0]]), np.array([[1.0, 1.0]]))
     (0.25, array([[-0.5,  0. ]]))
     """
-    return _loss(_HINGE, (), pred, target, sample_weight, grad_out)
+    return _loss(*_HINGE, (), pred, target, sample_weight, grad_out)
 
 
 @completed
@@ -204,7 +190,7 @@ def squared_hinge(pred, target, *, sample_weight=None, grad_out=None):
     >>> functional.squared_hinge(np.array([[0.5, -1.0]]), np.array([[1.0, 1.0]]))
     (2.125, array([[-0.5, -2. ]]))
     """
-    return _loss(_SQUARED_HINGE, (), pred, target, sample_weight, grad_out)
+    return _loss(*_SQUARED_HINGE, (), pred, target, sample_weight, grad_out)
 
 
 @completed
@@ -227,4 +213,4 @@ def binary_cross_entropy_with_logits(pred, target, *, sample_weight=None, grad_o
     >>> grad
     array([[-0.25,  0.  ]])
     """
-    return _loss(_BINARY_CROSS_ENTROPY, (), pred, target, sample_weight, grad_out)
+    return _loss(*_BINARY_CROSS_ENTROPY, (), pred, target, sample_weight, grad_out)

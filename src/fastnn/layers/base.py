@@ -150,7 +150,7 @@ class Layer:
         -------
         array of shape (N, ...)
         """
-        return LayerPass.of(self, x, backward=False).predict(x)
+        return LayerPass.predict(self, x)
 
 
 class PythonNode(Node):
