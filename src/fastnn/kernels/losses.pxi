@@ -37,6 +37,7 @@ cdef double softmax_cross_entropy(
     cdef double total[SLAB]
     cdef double mass[SLAB]    # sum_j t_j
     cdef double inner[SLAB]   # sum_j t_j (x_j - high)
+    cdef double value[SLAB]   # the loss
     cdef double keep = 1 - smoothing, spread = smoothing / cols
     cdef double result = 0, w, factor, inverse, at_label
     cdef real share, base, part
@@ -61,9 +62,11 @@ cdef double softmax_cross_entropy(
             grad is not NULL,
         )
         for r in range(n):
+            value[r] = mass[r] * log_of_sum(total[r]) - inner[r]
+        for r in range(n):
             w = 1 if weight is NULL else weight[first + r]
             if w != 0:
-                result += w * (mass[r] * log(total[r]) - inner[r])
+                result += w * value[r]
             if grad is NULL:
                 continue
             factor = scale * w

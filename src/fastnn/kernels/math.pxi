@@ -182,6 +182,17 @@ cdef inline real log1p_unit(real y) noexcept nogil:
     return y - s * (y - u * p)
 
 
+cdef inline double log_of_sum(double x) noexcept nogil:
+    """log(x) for x in [1, 2^1000): x = 2^e (1 + y)."""
+    cdef double_bits power, rest
+    power.value = x
+    rest.bits = (power.bits & 0x000FFFFFFFFFFFFFULL) | 0x3FF0000000000000ULL
+    # 2^52 + e + 1023, since nothing before AVX-512 converts 64-bit integers.
+    power.bits = (power.bits >> 52) | 0x4330000000000000ULL
+    cdef double e = power.value - 4503599627371519.0
+    return (e * 0.6931471805599453 + log1p_unit(rest.value - 1.0)) + (x - x)  # NaN stays NaN
+
+
 cdef inline real sigmoid_of(real x, real hi, real lo) noexcept nogil:
     """1 / (1 + exp(-x)), given |x| as hi + lo within the range of exp_times."""
     cdef real e = exp_times(<real>1, -hi, -lo)

@@ -9,7 +9,7 @@
 # would leave most of a vector empty), or of TILE columns of a long row (so that the next pass
 # finds them in the first-level cache).
 
-from libc.math cimport INFINITY, log
+from libc.math cimport INFINITY
 
 cdef enum:
     LANES = 32
@@ -175,7 +175,9 @@ cdef void log_softmax_forward(
             high[r] = row_max(x + r * cols, cols)
         exp_rows(x, high, tile, total, n, cols, False)
         for r in range(n):
-            log_total = <real>log(total[r])
+            total[r] = log_of_sum(total[r])
+        for r in range(n):
+            log_total = <real>total[r]
             for j in range(cols):
                 y[j] = (x[j] - high[r]) - log_total
             x += cols
