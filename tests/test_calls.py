@@ -76,7 +76,7 @@ SHAPES = {"bias": (4,), "dbias": (4,), "weight": (3,), "labels": (3,)}
 UNUSUAL = {
     "other type": lambda a: a.astype(np.float16),
     "other floating type": lambda a: a.astype(np.float64),
-    "integers": lambda a: a.astype(np.int32),
+    "booleans": lambda a: a.astype(bool),
     "complex": lambda a: a.astype(complex),
     "dates": lambda a: a.astype("M8[s]"),
     "records": lambda a: np.zeros(a.shape, "f4,f4"),
@@ -169,6 +169,17 @@ def test_what_is_not_elementwise_is_not_done_in_place(call, read, written):
 def test_labels_out_of_range_are_refused(labels):
     run, names, written = CALLS["cross entropy"]
     assert_refused(run, arrays_of(names) | {"labels": np.array(labels)}, written)
+
+
+@pytest.mark.parametrize("kind", "bBhHiIlLqQ")
+def test_labels_of_any_native_integers_are_accepted(kind):
+    run, names, written = CALLS["cross entropy"]
+    arrays = arrays_of(names)
+    arrays["labels"] = np.array([3, 0, 2], kind)
+    assert accepts(run, arrays)
+    for bad in {np.iinfo(kind).min, np.iinfo(kind).max} - {0}:
+        arrays["labels"][1] = bad
+        assert_refused(run, arrays, written)
 
 
 @pytest.mark.parametrize("weight", [-1, np.nan, np.inf])

@@ -49,8 +49,24 @@ cdef inline bint is_float(const Py_buffer* a) noexcept:
     return a.format[0] == b"f" or a.format[0] == b"d"
 
 
+cdef inline bint is_integer(const Py_buffer* a) noexcept:
+    return strchr("bBhHiIlLqQ", a.format[0]) != NULL
+
+
 cdef inline bint is_int64(const Py_buffer* a) noexcept:
     return (a.format[0] == b"l" or a.format[0] == b"q") and a.itemsize == 8
+
+
+cdef inline long long integer_at(const Py_buffer* a, Py_ssize_t i) noexcept:
+    # An element of an array of integers. Unsigned ones from 2^63 on come out negative.
+    cdef bint has_sign = a.format[0] >= b"a"
+    if a.itemsize == 8:
+        return (<const long long*>a.buf)[i]
+    if a.itemsize == 4:
+        return (<const int*>a.buf)[i] if has_sign else (<const unsigned int*>a.buf)[i]
+    if a.itemsize == 2:
+        return (<const short*>a.buf)[i] if has_sign else (<const unsigned short*>a.buf)[i]
+    return (<const signed char*>a.buf)[i] if has_sign else (<const unsigned char*>a.buf)[i]
 
 
 cdef bint borrow_plain(Lease* lease, object array, bint writable) except -1:
@@ -98,16 +114,16 @@ cdef inline Py_ssize_t columns(const Py_buffer* a) noexcept:
 
 
 cdef bint are_classes(const Py_buffer* a, Py_ssize_t n, Py_ssize_t classes) noexcept:
-    # An int64 array (n,) of numbers in [0, classes).
-    cdef const unsigned long long* label = <const unsigned long long*>a.buf
-    cdef unsigned long long largest = 0
+    # An array (n,) of integers in [0, classes).
     cdef Py_ssize_t i
-    if not is_int64(a) or a.ndim != 1 or a.shape[0] != n:
+    cdef long long label
+    if not is_integer(a) or a.ndim != 1 or a.shape[0] != n:
         return False
-    # Read as unsigned, a negative number is a huge one.
     for i in range(n):
-        largest = max(largest, label[i])
-    return n == 0 or largest < <unsigned long long>classes
+        label = integer_at(a, i)
+        if label < 0 or label >= classes:
+            return False
+    return True
 
 
 cdef bint are_weights(const Py_buffer* a, Py_ssize_t n, const Py_buffer* like) noexcept:

@@ -161,8 +161,8 @@ def run_bias_grad(
 def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, tuple params):
     """The weighted mean of the rows' losses, and its gradient in grad, which may be pred.
 
-    Targets are like pred, or classes (N,) of int64 where there are label_leaves; those losses
-    want pred to be (N, C). weight may be None. Accepts what `run_map` does, with target and
+    Targets are like pred, or classes (N,) of any integers where there are label_leaves; those
+    losses want pred to be (N, C). weight may be None. Accepts what `run_map` does, with target and
     weight apart from grad, classes and weights in their ranges. Returns None, with nothing
     done, for anything else.
     """
@@ -175,7 +175,8 @@ def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, t
     cdef Py_buffer* weights = &lease.view[3]
     cdef double small[64]
     cdef double* partial = small
-    cdef Py_ssize_t units, rows, cols
+    cdef long long* codes = NULL    # labels of other integers, as int64
+    cdef Py_ssize_t units, rows, cols, i
     cdef bint labelled
     lease.count = 0
     clear(&calls[0], OP_WEIGHT_SUM)
@@ -208,6 +209,14 @@ def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, t
         calls[1].buf[3] = <char*>to.buf
         calls[1].dim[0] = cols
         calls[1].dim[1] = aim.len // rows
+        if labelled and not is_int64(aim):
+            codes = <long long*>PyMem_Malloc(rows * sizeof(long long))
+            if codes == NULL:
+                raise MemoryError()
+            for i in range(rows):
+                codes[i] = integer_at(aim, i)
+            calls[1].buf[1] = <char*>codes
+            calls[1].dim[1] = sizeof(long long)
         ctx.rows = rows
         units = loss_split(&calls[1], &ctx).count
         if units > 64:
@@ -221,6 +230,7 @@ def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, t
         return ctx.loss
     finally:
         give_back(&lease)
+        PyMem_Free(codes)
         if partial != small:
             PyMem_Free(partial)
 
