@@ -62,7 +62,8 @@ def measure(peer, net: Net, imported: int) -> dict:
 
 
 def contents(net: Net) -> dict[str, int]:
-    """Bytes of fastnn's program for a net, by what they hold."""
+    """Bytes of fastnn's program for a net, by what they hold. There is no gradient of all weights:
+    its memory is reserved, but only clipping by norm, or `backward` from Python, ever uses it."""
     import fastnn
     from benchmarks.peers import fastnn_steps
     from fastnn.program import Program, prepare_data
@@ -76,7 +77,6 @@ def contents(net: Net) -> dict[str, int]:
     state = [v for name, v in optimizer.state_dict().items() if name != "step"]
     return {
         "parameters": program.flat.data.nbytes,
-        "gradients": program.flat.grad.nbytes,
         "optimizer state": sum(array.nbytes for array in state),
         "activations": _owner(program.output.data.array).nbytes,
     }

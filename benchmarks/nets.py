@@ -59,6 +59,11 @@ class Net:
         return sum((n + 1) * m for n, m in itertools.pairwise(self.sizes))
 
     @property
+    def forward_flops(self) -> int:
+        """Of the matrix products that predict one row."""
+        return 2 * sum(n * m for n, m in itertools.pairwise(self.sizes))
+
+    @property
     def flops(self) -> int:
         """Of the matrix products of a step: forward, gradient of weights, gradient of inputs.
         The first layer has no use for the last."""

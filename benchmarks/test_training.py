@@ -52,7 +52,8 @@ def test_shuffled_step(benchmark, net):
 def test_prediction(benchmark, peer):
     benchmark.group = "prediction"
     result = worker(peer, "prediction")
-    clock.replay(benchmark, result, "prediction", peer=peer, net=PREDICTION.layers)
+    info = {"net": PREDICTION.layers, "flops": PREDICTION.forward_flops}
+    clock.replay(benchmark, result, "prediction", peer=peer, **info)
 
 
 @pytest.mark.parametrize("net", NETS.values(), ids=NETS)

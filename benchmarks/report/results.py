@@ -3,7 +3,8 @@
 The bound is what `benchmarks.bounds`, in the same run and on the same number of threads, says of
 a group at best. Of a kernel: the time to move its bytes, unless they fit into a cache. Of a
 training step: the time of its matrix products, and, unless parameters and optimizer state fit
-into a cache, of reading and writing them once.
+into a cache, of reading and writing them once. Of a prediction, the time of its products on one
+thread: it takes less than to start another.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,10 +32,13 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def bound(results: dict, info: dict) -> float | None:
     """The least seconds that a group can take, or None where nothing says so."""
-    speeds = results["bounds"][str(results["machine_info"]["fastnn"]["threads"])]
+    threads = 1 if info["kind"] == "prediction" else results["machine_info"]["fastnn"]["threads"]
+    speeds = results["bounds"][str(threads)]
     cached = results["cache_bytes"]
     if info["kind"] == "kernel" and info["bytes"] > cached:
         return info["bytes"] / speeds[info["stream"]] / 1e9
+    if info["kind"] == "prediction":
+        return info["flops"] / speeds["gemm"] / 1e9
     if info["kind"] == "step":
         seconds = info["flops"] / speeds["gemm"] / 1e9
         if info["footprint"] > cached:
