@@ -83,11 +83,11 @@ def _quick(net: Net) -> Net:
 NETS = {
     net.name: _quick(net)
     for net in (
-        Net("tabular", (16, 32, 32, 2), "relu", 32, "adam", 6400, 100),
-        Net("textbook", (784, 30, 10), "sigmoid", 10, "sgd", 10000, 20),
-        Net("mnist", (784, 100, 10), "relu", 200, "adam", 20000, 20),
-        Net("medium", (784, 512, 512, 10), "relu", 128, "adam", 6400, 10),
-        Net("deep", (784, 2500, 2000, 1500, 1000, 500, 10), "tanh", 128, "adam", 512, 10),
+        Net("tabular", (16, 32, 32, 2), "relu", 32, "adam", 6400, 50),
+        Net("textbook", (784, 30, 10), "sigmoid", 10, "sgd", 10000, 10),
+        Net("mnist", (784, 100, 10), "relu", 200, "adam", 20000, 10),
+        Net("medium", (784, 512, 512, 10), "relu", 128, "adam", 6400, 8),
+        Net("deep", (784, 2500, 2000, 1500, 1000, 500, 10), "tanh", 128, "adam", 512, 6),
     )
 }
 

@@ -3,10 +3,15 @@
 A test that replays is marked ``@pytest.mark.benchmark(timer=clock)``.
 """
 
+import functools
+
 import pytest
 
 import fastnn
+from benchmarks import QUICK
 from benchmarks.peers import run_worker
+
+_RUNS = 1 if QUICK else 3
 
 
 class Clock:
@@ -47,6 +52,40 @@ class Clock:
 clock = Clock()
 
 
-def worker(peer: str, task: str, *flags: str) -> dict:
+def worker(peer: str, task: str, *flags: str, run: int = 0) -> dict:
     """What a worker says that may use as many threads as fastnn (see `run_worker`)."""
-    return run_worker(peer, task, *flags, threads=fastnn.get_num_threads())
+    return run_worker(peer, task, *flags, threads=fastnn.get_num_threads(), run=run)
+
+
+@functools.cache
+def _in_turn(task: str, contenders: tuple[tuple[str, ...], ...]) -> dict[tuple, dict | Exception]:
+    results = {}
+    for run in range(_RUNS):
+        for contender in contenders:
+            peer, *flags = contender
+            try:
+                result = worker(peer, task, *flags, run=run)
+            except RuntimeError as error:
+                result = error
+            before = results.get(contender)
+            if isinstance(before, dict) and isinstance(result, dict) and "seconds" in result:
+                result["seconds"] = before["seconds"] + result["seconds"]
+            results[contender] = result
+    return results
+
+
+def in_turn(task: str, contenders: tuple[tuple[str, ...], ...], one: tuple[str, ...]) -> dict:
+    """What the workers of one contender say of a task, the ``seconds`` of all their runs together.
+
+    All contenders run in turn, several times, so that a bad minute of the machine hits everybody.
+
+    Parameters
+    ----------
+    task : str
+    contenders : tuple of (peer, *flags)
+    one : (peer, *flags)
+    """
+    result = _in_turn(task, contenders)[one]
+    if isinstance(result, Exception):
+        raise result
+    return result

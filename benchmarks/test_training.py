@@ -7,13 +7,17 @@ import fastnn
 from benchmarks import QUICK
 from benchmarks.nets import NETS, PREDICTION
 from benchmarks.peers import CHOSEN, Job, fastnn_steps
-from benchmarks.replay import clock, worker
+from benchmarks.replay import clock, in_turn, worker
 from fastnn.program import Program, prepare_data
 
 # Of training in float32: rounding errors grow from step to step (an input changed by 1e-7 moves
 # the mean loss of the next epochs by up to 0.002 of it), so that the first epochs must do. That
 # every step is the same is shown in float64 by tests/test_benchmarks.py.
 _EPOCHS, _TOLERANCE = 3, 5e-3
+
+
+_SHUFFLED = ("fastnn", "--shuffle")
+_CONTENDERS = tuple((peer,) for peer in CHOSEN)
 
 
 def _step_info(net, peer) -> dict:
@@ -31,7 +35,7 @@ def _step_info(net, peer) -> dict:
 @pytest.mark.benchmark(timer=clock)
 def test_step(benchmark, net, peer):
     benchmark.group = f"step {net.name}"
-    result = worker(peer, net.name)
+    result = in_turn(net.name, (*_CONTENDERS, _SHUFFLED), (peer,))
     clock.replay(benchmark, result, "step", **_step_info(net, peer))
     losses = result["losses"][:_EPOCHS]
     if None not in losses:
@@ -43,7 +47,7 @@ def test_step(benchmark, net, peer):
 @pytest.mark.benchmark(timer=clock)
 def test_shuffled_step(benchmark, net):
     benchmark.group = f"step {net.name}"
-    result = worker("fastnn", net.name, "--shuffle")
+    result = in_turn(net.name, (*_CONTENDERS, _SHUFFLED), _SHUFFLED)
     clock.replay(benchmark, result, "step", **_step_info(net, "fastnn, shuffled"))
 
 
@@ -51,7 +55,7 @@ def test_shuffled_step(benchmark, net):
 @pytest.mark.benchmark(timer=clock)
 def test_prediction(benchmark, peer):
     benchmark.group = "prediction"
-    result = worker(peer, "prediction")
+    result = in_turn("prediction", _CONTENDERS, (peer,))
     info = {"net": PREDICTION.layers, "flops": PREDICTION.forward_flops}
     clock.replay(benchmark, result, "prediction", peer=peer, **info)
 

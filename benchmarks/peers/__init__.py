@@ -82,8 +82,10 @@ class Job:
 
 
 @functools.cache
-def _finished(command: tuple[str, ...], threads: int | None) -> subprocess.CompletedProcess:
-    """A worker's end; it is run once, also if it fails."""
+def _finished(
+    command: tuple[str, ...], threads: int | None, run: int
+) -> subprocess.CompletedProcess:
+    """A worker's end; each run takes place once, also if it fails."""
     environment = dict(os.environ)
     if threads is not None:
         names = (*(f"{name}_NUM_THREADS" for name in _LIBRARIES), "NPROC")  # XLA reads NPROC
@@ -97,6 +99,7 @@ def run_worker(
     *flags: str,
     threads: int | None = 1,
     module: str = "benchmarks.peers.run",
+    run: int = 0,
 ) -> dict:
     """The worker's JSON object (see `benchmarks.peers.run`).
 
@@ -112,9 +115,11 @@ def run_worker(
         What any library may use, by the variables that they read. None: each as it finds them.
     module : str
         The program, another one for another kind of measurement.
+    run : int
+        Number of the run; of the same number there is one only, whose result is kept.
     """
     command = ("-m", module, peer, task, *flags)
-    done = _finished((sys.executable, *command), threads)
+    done = _finished((sys.executable, *command), threads, run)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     return json.loads(done.stdout)

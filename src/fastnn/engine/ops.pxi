@@ -21,6 +21,8 @@ cdef enum:
     # What is divided of a matrix product: rows by so many, columns by a whole vector or several.
     ROW_TILE = 4
     COL_TILE = 16
+    # The same of column sums: what its kernel does fastest.
+    SUM_TILE = 32
     # Elements of a pointwise unit, and how many a thread should have before it pays to fork.
     BLOCK = 2048
     FORK = 32768
@@ -28,6 +30,8 @@ cdef enum:
     FORK_PRODUCT = 60000
     # Bytes that a thread has for its part of a layer's output.
     OUTPUT_BYTES = 131072
+    # Bytes of a parameter above which it and its optimizer state are fetched ahead of their use.
+    FAR_BYTES = 524288
     # Bytes of a layer's input that stay in a core's second-level cache beside all else.
     X_BYTES = 655360
 
@@ -333,7 +337,7 @@ cdef void linear_backward_weight_run(
                 ahead.at[i] += (lo * k + left) * size
         (<product_leaf>c.leaf[0])(
             rows, cols, ctx.rows, c.buf[1] + lo * size, 1, n, c.buf[0] + left * size, k, 1,
-            1, False, grad, ld, &ahead, scratch)
+            1, False, grad, ld, &ahead if n * k * size > FAR_BYTES else NULL, scratch)
         if cols == k:
             finish_gradient(c, grad, lo * k, rows * k)
         else:
@@ -366,16 +370,16 @@ cdef void linear_descend_run(
 
 cdef Split bias_backward_split(const Call* c, const Context* ctx) noexcept nogil:
     cdef Split s
-    s.count = max(<Py_ssize_t>1, c.dim[1] // COL_TILE)
-    s.grain = FORK // (COL_TILE * max(<Py_ssize_t>1, ctx.rows)) + 1
+    s.count = max(<Py_ssize_t>1, c.dim[1] // SUM_TILE)
+    s.grain = FORK // (SUM_TILE * max(<Py_ssize_t>1, ctx.rows)) + 1
     return s
 
 
 cdef void bias_backward_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
-    cdef Py_ssize_t n = c.dim[1], size = c.itemsize, lo = begin * COL_TILE
-    cdef Py_ssize_t hi = tile_end(end, bias_backward_split(c, ctx).count, COL_TILE, n)
+    cdef Py_ssize_t n = c.dim[1], size = c.itemsize, lo = begin * SUM_TILE
+    cdef Py_ssize_t hi = tile_end(end, bias_backward_split(c, ctx).count, SUM_TILE, n)
     cdef char* grad = c.buf[GRADIENT] + lo * size
     (<column_sum_leaf>c.leaf[0])(c.buf[1] + lo * size, grad, ctx.rows, hi - lo, n)
     finish_gradient(c, grad, lo, hi - lo)

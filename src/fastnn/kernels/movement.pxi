@@ -4,6 +4,10 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cdef enum:
+    COLUMNS = 512   # whose sums are made together
+    HEIGHT = 128    # rows at a time
+
 
 cdef void bias_add(
     real* y, const real* bias, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
@@ -15,28 +19,46 @@ cdef void bias_add(
         y += ld
 
 
+cdef inline void add_rows(
+    const real* x, double* total, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
+) noexcept nogil:
+    # total += the sum of rows, for at most LANES columns. As many sums as that, a constant
+    # number, stay in registers.
+    cdef double lanes[LANES]
+    cdef Py_ssize_t r, j
+    if cols < LANES:
+        for r in range(rows):
+            for j in range(cols):
+                total[j] += x[j]
+            x += ld
+        return
+    for j in range(LANES):
+        lanes[j] = total[j]
+    for r in range(rows):
+        for j in range(LANES):
+            lanes[j] += x[j]
+        x += ld
+    for j in range(LANES):
+        total[j] = lanes[j]
+
+
 cdef void columns_sum(
     const real* x, real* sums, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
 ) noexcept nogil:
-    # LANES columns at a time, since sums of a constant number stay in registers.
-    cdef double total[LANES]
-    cdef Py_ssize_t start = 0, width, r, j
-    cdef const real* row
+    cdef double total[COLUMNS]
+    cdef Py_ssize_t start = 0, width, first, height, j
     while start < cols:
-        width = min(<Py_ssize_t>LANES, cols - start)
-        row = x + start
-        for j in range(LANES):
+        width = min(<Py_ssize_t>COLUMNS, cols - start)
+        for j in range(width):
             total[j] = 0
-        if width == LANES:
-            for r in range(rows):
-                for j in range(LANES):
-                    total[j] += row[j]
-                row += ld
-        else:
-            for r in range(rows):
-                for j in range(width):
-                    total[j] += row[j]
-                row += ld
+        first = 0
+        while first < rows:     # some rows at a time, so that they stay in cache
+            height = min(<Py_ssize_t>HEIGHT, rows - first)
+            j = 0
+            while j < width:
+                add_rows(x + first * ld + start + j, total + j, height, min(LANES, width - j), ld)
+                j += LANES
+            first += height
         for j in range(width):
             sums[start + j] = <real>total[j]
         start += width

@@ -10,13 +10,16 @@ from fastnn.layers.activations import PointwiseNode, activation_params
 from fastnn.layers.base import Layer
 from fastnn.parameter import Parameter
 
-# Elements of the slab of a gradient that is updated while it is in cache.
-_SLAB = 32768
+# Elements of the slab of a gradient that is updated while it is in cache, and of a gradient so
+# small that it isn't divided.
+_SLAB, _WHOLE = 32768, 4096
 
 
 def slab_rows(n: int, k: int) -> int:
     """Rows of a slab of an (n, k) gradient: slabs of about `_SLAB` elements, but an even number
     of them and all alike, so that two threads, or four, finish together."""
+    if n * k <= _WHOLE:
+        return n
     count = max(1, round(n * k / _SLAB / 2)) * 2
     return max(16, -(-n // (4 * count)) * 4)
 
