@@ -20,25 +20,28 @@ cdef void bias_add(
 
 
 cdef inline void add_rows(
-    const real* x, double* total, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
+    const real* x, double* total, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld, bint begin
 ) noexcept nogil:
-    # total += the sum of rows, for at most LANES columns. As many sums as that, a constant
-    # number, stay in registers.
+    # total += the sum of rows, for at most LANES columns, or = where sums begin. As many sums as
+    # that, a constant number, stay in registers.
     cdef double lanes[LANES]
     cdef Py_ssize_t r, j
-    if cols < LANES:
+    for j in range(LANES):
+        lanes[j] = 0
+    if not begin:
+        for j in range(cols):
+            lanes[j] = total[j]
+    if cols == LANES:
+        for r in range(rows):
+            for j in range(LANES):
+                lanes[j] += x[j]
+            x += ld
+    else:
         for r in range(rows):
             for j in range(cols):
-                total[j] += x[j]
+                lanes[j] += x[j]
             x += ld
-        return
-    for j in range(LANES):
-        lanes[j] = total[j]
-    for r in range(rows):
-        for j in range(LANES):
-            lanes[j] += x[j]
-        x += ld
-    for j in range(LANES):
+    for j in range(cols):
         total[j] = lanes[j]
 
 
@@ -49,16 +52,15 @@ cdef void columns_sum(
     cdef Py_ssize_t start = 0, width, first, height, j
     while start < cols:
         width = min(<Py_ssize_t>COLUMNS, cols - start)
-        for j in range(width):
-            total[j] = 0
         first = 0
-        while first < rows:     # some rows at a time, so that they stay in cache
+        while first == 0 or first < rows:   # some rows at a time, so that they stay in cache
             height = min(<Py_ssize_t>HEIGHT, rows - first)
             j = 0
             while j < width:
-                add_rows(x + first * ld + start + j, total + j, height, min(LANES, width - j), ld)
+                add_rows(x + first * ld + start + j, total + j, height,
+                         min(<Py_ssize_t>LANES, width - j), ld, first == 0)
                 j += LANES
-            first += height
+            first += HEIGHT
         for j in range(width):
             sums[start + j] = <real>total[j]
         start += width
