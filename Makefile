@@ -36,7 +36,7 @@ bench: $(STAMP)
 
 # The same with the libraries below, each left out if it can't be installed.
 bench-peers: $(PEERS)/.installed
-	$(PEERS)/bin/python -m benchmarks --peers all
+	$(PEERS)/bin/python -m benchmarks --peers all --output benchmarks/results
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel

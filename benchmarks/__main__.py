@@ -1,6 +1,6 @@
 """Run the benchmarks and print the report; results.json, report.md and plots go into a folder.
 
-A full run takes some ten minutes of a machine that does nothing else, with all peers half an hour.
+A full run takes some ten minutes of a machine that does nothing else, with all peers twenty.
 A peer is measured in a process of its own; one that is not installed is left out.
 """
 
@@ -20,8 +20,8 @@ def main() -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=ROOT / "benchmarks" / "results",
-        help="a folder for what it writes",
+        default=ROOT / "build" / "benchmarks",
+        help="a folder for what it writes (default: build/benchmarks)",
     )
     parser.add_argument("-k", dest="expression", default="", help="only some (pytest's -k)")
     others = sorted({*PEERS, *KERNEL_PEERS} - {"fastnn"})

@@ -118,6 +118,49 @@ def test_four_trainings_at_once_in_python_threads():
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
+def test_a_run_counts_while_it_is_under_way_and_no_longer():
+    # Runs at the same time share the threads by this number.
+    class Look(fastnn.Layer):
+        fails = False
+
+        def forward(self, x, *, training=False):
+            seen.append(_engine.runs_under_way())
+            if self.fails:
+                raise RuntimeError("as asked")
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    seen, look = [], Look()
+    x, y = np.zeros((8, 3), np.float32), np.zeros(8, int)
+    trainer = fastnn.Trainer(fastnn.Sequential(look, fastnn.Linear(3, 2)), "cross_entropy", "sgd")
+    trainer.fit(x, y, epochs=1, batch_size=8, progress=False)
+    assert set(seen) == {1}
+    assert _engine.runs_under_way() == 0
+    look.fails = True
+    with pytest.raises(RuntimeError, match="as asked"):
+        trainer.fit(x, y, epochs=1, batch_size=8, progress=False)
+    assert _engine.runs_under_way() == 0
+
+
+def test_import_before_numpy_has_its_blas_threads_sleep_sooner_and_only_then():
+    # OpenBLAS reads the variable as it loads; the environment is as before afterwards.
+    code = """
+import os, sys
+seen = []
+class Finder:
+    def find_spec(self, name, *rest):
+        if name == "numpy":
+            seen.append(os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+sys.meta_path.insert(0, Finder())
+import fastnn
+print(seen[0], os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+"""
+    assert run(code)[0] == "10 None"
+    assert run(code, OPENBLAS_THREAD_TIMEOUT="20")[0] == "20 20"
+
+
 def test_many_more_threads_than_cpus_give_the_same_bits():
     x = np.random.default_rng(0).standard_normal(3_000_000).astype("f4")
     before = fastnn.get_num_threads()

@@ -124,6 +124,11 @@ cdef void leave() noexcept nogil:
     fastnn_add(&runs, -1)
 
 
+def runs_under_way():
+    """How many runs there are at the moment, in all of Python's threads."""
+    return runs
+
+
 def get_threads():
     """The number of threads that the next call may use."""
     return thread_count()
