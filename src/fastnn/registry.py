@@ -2,7 +2,7 @@
 
 ``fastnn.functional``, the layers, the tests, the documentation and the error measurements go
 through :data:`ACTIVATIONS`. An activation is its two leaves in ``kernels/activations.pxi``, its
-line in ``_kernels.pyx``, its formula in ``reference.py`` and its row here.
+line in ``_kernels.pyx``, its formula in ``reference/activations.py`` and its row here.
 """
 
 from collections.abc import Callable
