@@ -1,8 +1,8 @@
 """Runs kernel calls: one at once, or a compiled program of them for many steps without the GIL.
 
-A *call* is an operation (engine/ops.pxi) with its leaves, buffers, dimensions and scalars. The
-operation says into how many units it divides for a batch of so many rows, and runs any range of
-them; the driver here hands contiguous ranges to threads. What a unit is depends on the problem
+A *call* is an operation with its leaves, buffers, dimensions and scalars (engine/ops.pxi; matrix
+products in engine/linear.pxi). The operation says into how many units it divides for a batch of so
+many rows, and runs any range of them; the driver here hands contiguous ranges to threads. What a unit is depends on the problem
 and never on the thread count, so that the same call gives the same bits on any number of
 threads.
 
@@ -56,9 +56,9 @@ cdef extern from *:
     double fastnn_now() noexcept nogil
 
 cdef enum:
-    MAX_BUFFERS = 8
-    MAX_LEAVES = 4
-    MAX_DIMS = 4
+    MAX_BUFFERS = 16
+    MAX_LEAVES = 6
+    MAX_DIMS = 16
     MAX_SCALARS = 8
 
 
@@ -107,6 +107,7 @@ cdef void interrupt(Context* ctx, object error) noexcept:
 
 
 include "engine/ops.pxi"
+include "engine/linear.pxi"
 include "engine/table.pxi"
 include "engine/team.pxi"
 include "engine/drive.pxi"

@@ -212,6 +212,7 @@ export(
 )
 export("squares.sum", "fastnn.sum_squares", <void*>squares_sum[float], <void*>squares_sum[double])
 export("scale.apply", "fastnn.scale", <void*>scale_apply[float], <void*>scale_apply[double])
+export("add.apply", "fastnn.add", <void*>add_apply[float], <void*>add_apply[double])
 export("dropout.apply", "fastnn.dropout", <void*>dropout_apply[float], <void*>dropout_apply[double])
 export(
     "gather.float32", "fastnn.gather",

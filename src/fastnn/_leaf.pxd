@@ -115,6 +115,14 @@ ctypedef void (*scale_leaf)(  # "fastnn.scale"
     double a,
 ) noexcept nogil
 
+# y = a + b. y may be a or b.
+ctypedef void (*add_leaf)(  # "fastnn.add"
+    const void* a,          # IN  (n)
+    const void* b,          # IN  (n)
+    void* y,                # OUT (n)
+    Py_ssize_t n,
+) noexcept nogil
+
 # Inverted dropout: y[i] = x[i] / (1 - p) where the noise of position first + i is at least p,
 # else 0. The noise is a function of key and position alone. Backward is the same call on the
 # gradient.

@@ -85,7 +85,7 @@ class EarlyStopping(Callback):
         if value < self.best - self.min_delta:
             self.best, self.best_epoch = value, record["epoch"]
             if self.restore_best_weights:
-                self._weights = [p.data.copy() for p in trainer.model.parameters()]
+                self._weights = [p.data.copy() for p in trainer.model.named_state().values()]
         elif record["epoch"] - (self.best_epoch or 0) >= self.patience:
             raise StopTraining(
                 f"{self.monitor} has not improved for {self.patience} epochs "
@@ -94,7 +94,8 @@ class EarlyStopping(Callback):
 
     def on_fit_end(self, trainer):
         if self._weights is not None:
-            for p, best in zip(trainer.model.parameters(), self._weights, strict=True):
+            state = trainer.model.named_state().values()
+            for p, best in zip(state, self._weights, strict=True):
                 np.copyto(p.data, best)
             trainer.history.best_epoch = self.best_epoch
             self._weights = None

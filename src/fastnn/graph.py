@@ -60,6 +60,7 @@ class Value:
     producer: "Node | None" = None
     consumers: list["Node"] = field(default_factory=list)
     epilogue: Epilogue | None = None
+    lengths: Buffer | None = None  # of sequences, int64: steps of each that count; None: all
 
     @property
     def width(self) -> int:
@@ -100,6 +101,11 @@ class Node:
         self.x = x
         self.y: Value | None = None
 
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """All values that it reads."""
+        return (self.x,)
+
     def absorb(self, following: "Node") -> bool:
         """Take over ``following``, which alone reads ``self.y``. True if this node does both
         from now on; ``self.y`` is then the other's output."""
@@ -124,6 +130,34 @@ class View(Node):
 
     def backward(self, graph):
         return []
+
+
+class Fork(Node):
+    """A value for several readers, whose gradients are added up."""
+
+    def __init__(self, x, count: int):
+        super().__init__(x)
+        self.readers = [
+            Value(x.shape, x.data, x.grad and Buffer(x.shape, x.grad.dtype), self)
+            for _ in range(count)
+        ]
+        self.readers[0].grad = x.grad  # where the sum will be
+        for reader in self.readers:
+            reader.lengths = x.lengths
+
+    def forward(self, graph):
+        return []
+
+    def backward(self, graph):
+        if self.x.grad is None:
+            return []
+        total, *others = [reader.grad for reader in self.readers]
+        calls = []
+        for other in others:
+            buffers = (total, other, self.x.grad)
+            calls.append(Call("add", (graph.leaf("add.apply"),), buffers, (self.x.width,)))
+            total = self.x.grad
+        return calls
 
 
 class Graph:
@@ -173,10 +207,13 @@ class Graph:
     def add(self, node: Node, shape) -> Value:
         """Append a node; returns its output."""
         shape = tuple(shape)
-        needed = self.differentiable and (node.learns or node.x.grad is not None)
+        needed = self.differentiable and (
+            node.learns or any(x.grad is not None for x in node.inputs)
+        )
         grad = Buffer(shape, self.dtype) if needed else None
         node.y = Value(shape, Buffer(shape, self.dtype), grad, producer=node)
-        node.x.consumers.append(node)
+        for x in node.inputs:
+            x.consumers.append(node)
         self.nodes.append(node)
         return node.y
 
@@ -185,6 +222,24 @@ class Graph:
         y = self.add(View(x), shape)
         y.data, y.grad = x.data, x.grad
         return y
+
+    def fork(self, x: Value, count: int) -> list[Value]:
+        """`x` for several readers. Nodes that share a value without it would overwrite each
+        other's gradient."""
+        node = Fork(x, count)
+        node.y = x
+        x.consumers.append(node)
+        self.nodes.append(node)
+        return node.readers
+
+    def finish(self, parameter: Parameter) -> list[Call]:
+        """What follows once ``parameter.grad`` has been written: penalties, clipping, update."""
+        fields = self.update(parameter)
+        if fields.leaves == (None, None):
+            return []
+        leaves, buffers = (None, None, *fields.leaves), (None, None, parameter.grad)
+        dims = (parameter.size,)
+        return [Call("update", leaves, (*buffers, *fields.buffers), dims, fields.scalars)]
 
     def settle(self, output: Value | None = None) -> None:
         """Fuse what can be fused. `output` is what Python will read, if anything."""
@@ -198,6 +253,8 @@ class Graph:
                 before.y.producer = before
             else:
                 kept.append(node)
+            if any(len(x.consumers) > 1 and x.grad is not None for x in node.inputs):
+                raise RuntimeError("lower: a value with a gradient has several readers; fork it")
         self.nodes = kept
         for node in kept:
             node.settle(self)

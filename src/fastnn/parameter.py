@@ -101,6 +101,43 @@ class Parameter:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"
 
 
+class Tracked:
+    """An array that a layer keeps up to date while it trains and that nobody learns: running
+    statistics. Files hold it; optimizers don't see it. PyTorch calls it a buffer.
+
+    Parameters
+    ----------
+    values : array
+        The initial ones.
+
+    Attributes
+    ----------
+    data : array
+        Stays where it is: compiled programs hold its address.
+    """
+
+    def __init__(self, values: np.ndarray):
+        self.data = np.array(values, order="C")
+
+    @property
+    def shape(self) -> tuple:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    def set(self, values: np.ndarray) -> None:
+        """Copy `values`, of this shape and dtype."""
+        self.data[...] = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __repr__(self):
+        return f"Tracked(shape={self.shape}, dtype={self.dtype})"
+
+
 class FlatParameters:
     """All parameters of a model in one vector, and their gradients in another.
 

@@ -151,6 +151,7 @@ def run_bias_grad(
         calls[0].buf[2] = calls[1].buf[1] = <char*>to.buf
         calls[1].buf[GRADIENT] = <char*>sums.buf
         calls[0].dim[0] = calls[1].dim[1] = columns(to)
+        calls[1].dim[3] = 1
         ctx.rows = rows_of(to)
         run_once(calls, 0, 2, &ctx)
         return True

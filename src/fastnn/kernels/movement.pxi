@@ -87,6 +87,12 @@ cdef void scale_apply(const real* x, real* y, Py_ssize_t n, double a) noexcept n
         y[i] = factor * x[i]
 
 
+cdef void add_apply(const real* a, const real* b, real* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = a[i] + b[i]
+
+
 cdef inline uint64_t mix64(uint64_t z) noexcept nogil:
     # The finalizer of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014).
     z = (z ^ (z >> 30)) * <uint64_t>0xbf58476d1ce4e5b9

@@ -37,6 +37,46 @@ class PointwiseNode(Node):
         return [self.epilogue(graph).call(self.y.grad, self.x.grad, self.y.width)]
 
 
+class ActivatedNode(Node):
+    """A node that takes over the activation that follows it: ``y = f(z)``.
+
+    What the node itself makes is `z`; it applies f while that is in cache, or has a call of
+    its own do it. `z` is `y` unless backward needs both.
+    """
+
+    activation: PointwiseNode | None = None
+
+    def absorb(self, following):
+        if self.activation is not None or not isinstance(following, PointwiseNode):
+            return False
+        self.activation = following
+        return True
+
+    def settle(self, graph):
+        self.z = self.y.data
+        if self.activation is not None:
+            if graph.differentiable and self.activation.saves == "x":
+                self.z = self.activation.x.data
+            self.activation.x.data = self.z
+            self.y.epilogue = self.activation.epilogue(graph)
+
+    def activation_leaf(self, graph: Graph):
+        """The kernel of f, or None."""
+        return graph.leaf(f"{self.activation.name}.forward") if self.activation else None
+
+    @property
+    def activation_params(self) -> tuple:
+        return self.activation.params if self.activation else ()
+
+    def activation_backward(self) -> list[Call]:
+        """From the gradient with respect to y to that with respect to z, in place; nothing
+        where the reader of y has seen to it."""
+        epilogue = self.y.epilogue
+        if epilogue is None or epilogue.applied:
+            return []
+        return [epilogue.call(self.y.grad, self.y.grad, self.y.width)]
+
+
 class RowwiseNode(Node):
     """``y = f(x)`` by row, the last axis: softmax and its logarithm."""
 
@@ -67,9 +107,13 @@ class Activation(Layer):
     """
 
     name: str  # of the registry's row
+    keeps_shape = True
 
     def __init__(self, **params):
         self._params = activation_params(self.name, **params)
+
+    def suit(self, activation):
+        return True  # what comes before follows this one
 
     def lower(self, graph, x):
         return graph.add(PointwiseNode(x, self.name, self._params), x.shape)
@@ -84,6 +128,10 @@ class Activation(Layer):
 
 class _Rowwise(Layer):
     name: str
+    keeps_shape = True
+
+    def suit(self, activation):
+        return True
 
     def output_shape(self, shape):
         if not shape:

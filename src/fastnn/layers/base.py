@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from fastnn.graph import Call, Graph, Node, Value
-from fastnn.parameter import Parameter
+from fastnn.parameter import Parameter, Tracked
 from fastnn.passes import LayerPass
 
 
@@ -32,6 +32,7 @@ class Layer:
     (5, 2)
     """
 
+    keeps_shape = False  # whether samples of any shape come out in the same shape
     _last = None  # the pass of the last forward
 
     @cached_property
@@ -44,6 +45,15 @@ class Layer:
         """The shape of one output sample, given that of one input sample; raises ValueError
         where the layer can't take such input."""
         return tuple(shape)
+
+    def input_shape(self) -> tuple | None:
+        """The shape of one input sample, where the layer's own parameters tell it."""
+        return None
+
+    def suit(self, activation: str) -> bool:
+        """Choose the default initialiser by the activation that follows; False where this
+        layer has none to choose and the one before it should."""
+        return False
 
     def lower(self, graph: Graph, x: Value) -> Value:
         """Add the layer's nodes to the graph; returns its output."""
@@ -69,6 +79,15 @@ class Layer:
             found |= child.named_parameters(f"{prefix}{name}.")
         return found
 
+    def named_state(self, prefix: str = "") -> dict[str, Parameter | Tracked]:
+        """All that files hold, by PyTorch's keys: parameters, and what is tracked in training."""
+        own = [(n, v) for n, v in vars(self).items() if isinstance(v, Parameter | Tracked)]
+        own.sort(key=lambda item: isinstance(item[1], Tracked))  # PyTorch's order
+        found = {prefix + name: value for name, value in own}
+        for name, child in self.children().items():
+            found |= child.named_state(f"{prefix}{name}.")
+        return found
+
     def parameters(self) -> list[Parameter]:
         """The layer's parameters, its children's included, in order."""
         return list(self.named_parameters().values())
@@ -79,11 +98,12 @@ class Layer:
         return next((p.dtype for p in self.parameters()), np.dtype(np.float32))
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters, by PyTorch's keys and in PyTorch's shapes."""
-        return {name: p.data.copy() for name, p in self.named_parameters().items()}
+        """Copies of all parameters and running statistics, by PyTorch's keys and in PyTorch's
+        shapes."""
+        return {name: p.data.copy() for name, p in self.named_state().items()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Set all parameters.
+        """Set all parameters and running statistics.
 
         Raises
         ------
@@ -92,7 +112,7 @@ class Layer:
         ValueError, TypeError
             If a shape or dtype differs. Nothing is changed then.
         """
-        own = self.named_parameters()
+        own = self.named_state()
         if missing := [k for k in own if k not in state]:
             raise KeyError(f"state: expected keys {', '.join(own)}; missing {', '.join(missing)}")
         if unknown := [k for k in state if k not in own]:
@@ -186,17 +206,7 @@ class PythonNode(Node):
 
         calls = [Call("python", (run,), (self.y.grad, self.x.grad, self.x.data))]
         for p in self.layer.parameters():
-            fields = graph.update(p)
-            if fields.leaves != (None, None):
-                calls.append(
-                    Call(
-                        "update",
-                        (None, None, *fields.leaves),
-                        (None, None, p.grad, *fields.buffers),
-                        (p.size,),
-                        fields.scalars,
-                    )
-                )
+            calls += graph.finish(p)
         return calls
 
 

@@ -31,6 +31,8 @@ class Dropout(Layer):
     [np.float32(0.0), np.float32(2.0)]
     """
 
+    keeps_shape = True
+
     def __init__(self, p: float = 0.5):
         self.p = number("p", p, DECAY)
 

@@ -1,12 +1,14 @@
 """The fully connected layer, with its activation fused."""
 
+import math
+
 import numpy as np
 
 from fastnn import _engine
 from fastnn import init as initializers
 from fastnn._settings import check_dtype, count
-from fastnn.graph import Call, Node
-from fastnn.layers.activations import PointwiseNode, activation_params
+from fastnn.graph import Call
+from fastnn.layers.activations import ActivatedNode, PointwiseNode, activation_params
 from fastnn.layers.base import Layer
 from fastnn.parameter import Parameter
 
@@ -25,7 +27,8 @@ def slab_rows(n: int, k: int) -> int:
 
 
 class Linear(Layer):
-    """A fully connected layer, ``y = f(x W^T + b)``.
+    """A fully connected layer, ``y = f(x W^T + b)``, over the last axis of samples of shape
+    (..., in_features).
 
     Parameters
     ----------
@@ -79,18 +82,24 @@ class Linear(Layer):
             self.bias = Parameter(shape[:1], initializers.zeros, dtype, decay=False)
 
     def suit(self, activation: str) -> None:
-        """Choose the default initialiser for an activation layer that follows, as long as
-        neither an initialiser was asked for nor values drawn."""
+        # As long as neither an initialiser was asked for nor values drawn.
         if self._init is None and self.activation is None and not self.weight.drawn:
             self.weight.init = initializers.resolve(initializers.default_for(activation))
+        return True
+
+    def input_shape(self):
+        return (self.in_features,)
 
     def output_shape(self, shape):
-        if shape != (self.in_features,):
+        if not shape or shape[-1] != self.in_features or 0 in shape:
             hint = "; put a Flatten before it" if np.prod(shape) == self.in_features else ""
+            axes = "..., " if len(shape) > 1 else ""
+            tail = "" if axes else ","
             raise ValueError(
-                f"Linear: expected samples of shape ({self.in_features},), got {shape}{hint}"
+                f"Linear: expected samples of shape ({axes}{self.in_features}{tail}), "
+                f"got {shape}{hint}"
             )
-        return (self.out_features,)
+        return (*shape[:-1], self.out_features)
 
     def lower(self, graph, x):
         node = AffineNode(x, self.weight, self.bias)
@@ -117,30 +126,18 @@ class Linear(Layer):
         return f"Linear({self.in_features}, {self.out_features}{tail})"
 
 
-class AffineNode(Node):
-    """``y = f(x W^T + b)``, f taken over from the activation that follows."""
+class AffineNode(ActivatedNode):
+    """``y = f(x W^T + b)`` of every row of a sample."""
 
     learns = True
 
     def __init__(self, x, weight, bias):
         super().__init__(x)
         self.weight, self.bias = weight, bias
-        self.activation: PointwiseNode | None = None
-
-    def absorb(self, following):
-        if self.activation is not None or not isinstance(following, PointwiseNode):
-            return False
-        self.activation = following
-        return True
+        self.rows = math.prod(x.shape[:-1])  # of a sample
 
     def settle(self, graph):
-        # What the product writes: kept apart from y only if backward needs it.
-        self.z = self.y.data
-        if self.activation is not None:
-            if graph.differentiable and self.activation.saves == "x":
-                self.z = self.activation.x.data
-            self.activation.x.data = self.z
-            self.y.epilogue = self.activation.epilogue(graph)
+        super().settle(graph)
         n, k = self.weight.shape
         self.slab = slab_rows(n, k)
         slab_bytes = self.slab * k * graph.dtype.itemsize if graph.differentiable else 0
@@ -149,33 +146,23 @@ class AffineNode(Node):
 
     def forward(self, graph):
         n, k = self.weight.shape
-        act = self.activation
+        bias = (None, None)
+        if self.bias is not None:
+            bias = (graph.leaf("bias.add"), self.bias.data)
         return [
             Call(
                 "linear_forward",
-                (
-                    graph.leaf("bias.add") if self.bias is not None else None,
-                    graph.leaf(f"{act.name}.forward") if act else None,
-                    graph.leaf("product.transposed"),
-                ),
-                (
-                    self.x.data,
-                    self.bias.data if self.bias is not None else None,
-                    self.z,
-                    self.y.data,
-                    self.weight.data,
-                ),
-                (k, n),
-                act.params if act else (),
+                (bias[0], self.activation_leaf(graph), graph.leaf("product.transposed")),
+                (self.x.data, bias[1], self.z, self.y.data, self.weight.data),
+                (k, n, 0, self.rows),
+                self.activation_params,
             )
         ]
 
     def backward(self, graph):
         n, k = self.weight.shape
         dy = self.y.grad
-        calls = []
-        if self.y.epilogue is not None and not self.y.epilogue.applied:
-            calls.append(self.y.epilogue.call(dy, dy, self.y.width))
+        calls = self.activation_backward()
         if self.x.grad is not None:
             leaf, saved, params = None, None, ()
             if (epilogue := self.x.epilogue) is not None:
@@ -186,21 +173,22 @@ class AffineNode(Node):
                     "linear_backward_input",
                     (leaf, graph.leaf("product")),
                     (dy, self.weight.data, self.x.grad, saved),
-                    (k, n),
+                    (k, n, 0, self.rows),
                     params,
                 )
             )
         weight = graph.update(self.weight)
         buffers = (self.x.data, dy, weight.grad, *weight.buffers)
+        product = graph.leaf("product")
         if weight.descend:
-            calls.append(Call("linear_descend", (graph.leaf("product"),), buffers, (k, n)))
+            calls.append(Call("linear_descend", (product,), buffers, (k, n, 0, self.rows)))
         else:
             calls.append(
                 Call(
                     "linear_backward_weight",
-                    (graph.leaf("product"), None, *weight.leaves),
+                    (product, None, *weight.leaves),
                     buffers,
-                    (k, n, self.slab),
+                    (k, n, self.slab, self.rows),
                     weight.scalars,
                 )
             )
@@ -211,7 +199,7 @@ class AffineNode(Node):
                     "bias_backward",
                     (graph.leaf("columns.sum"), None, *bias.leaves),
                     (None, dy, self.bias.grad, *bias.buffers),
-                    (0, n),
+                    (0, n, 0, self.rows),
                     bias.scalars,
                 )
             )

@@ -1,13 +1,11 @@
 """Layers one after the other."""
 
-import itertools
 import math
 
 import numpy as np
 
 from fastnn.layers.activations import Activation
 from fastnn.layers.base import Layer
-from fastnn.layers.linear import Linear
 
 
 class Sequential(Layer):
@@ -39,9 +37,9 @@ class Sequential(Layer):
         if len({id(layer) for layer in layers}) < len(layers):
             raise ValueError("layers: expected each layer once, got one twice")
         self.layers = layers
-        for layer, following in itertools.pairwise(layers):
-            if isinstance(layer, Linear) and isinstance(following, Activation):
-                layer.suit(following.name)
+        for i, layer in enumerate(layers):
+            if isinstance(layer, Activation):
+                any(before.suit(layer.name) for before in reversed(layers[:i]))
         # Each parameter has a stream of its own; a container around this one gives new ones,
         # as long as nothing is drawn.
         for i, p in enumerate(self.parameters()):
@@ -60,16 +58,15 @@ class Sequential(Layer):
             x = layer.lower(graph, x)
         return x
 
-    def input_shape(self) -> tuple | None:
-        """The shape of one input sample, where the first layer with weights tells it."""
+    def input_shape(self):
         for layer in self.layers:
-            if isinstance(layer, Sequential):
-                return layer.input_shape()
-            if isinstance(layer, Linear):
-                return (layer.in_features,)
-            if not isinstance(layer, Activation):
-                return None
+            shape = layer.input_shape()
+            if shape is not None or not layer.keeps_shape:
+                return shape
         return None
+
+    def suit(self, activation):
+        return any(layer.suit(activation) for layer in reversed(self.layers))
 
     def summary(self, shape: tuple | None = None) -> str:
         """A table of the layers, their output shapes and numbers of parameters.
