@@ -5,6 +5,7 @@ import pytest
 
 import fastnn
 from benchmarks import QUICK
+from benchmarks.modular import MODULAR
 from benchmarks.nets import NETS, PREDICTION
 from benchmarks.peers import CHOSEN, Job, fastnn_steps
 from benchmarks.replay import clock, in_turn, worker
@@ -18,6 +19,7 @@ _EPOCHS, _TOLERANCE = 3, 5e-3
 
 _SHUFFLED = ("fastnn", "--shuffle")
 _CONTENDERS = tuple((peer,) for peer in CHOSEN)
+_MODULAR_PEERS = [peer for peer in ("fastnn", "torch") if peer in CHOSEN]
 
 
 def _step_info(net, peer) -> dict:
@@ -41,6 +43,18 @@ def test_step(benchmark, net, peer):
     if None not in losses:
         expected = worker("numpy", net.name)["losses"][:_EPOCHS]
         np.testing.assert_allclose(losses, expected, rtol=_TOLERANCE)
+
+
+@pytest.mark.parametrize("peer", _MODULAR_PEERS)
+@pytest.mark.parametrize("net", MODULAR.values(), ids=MODULAR)
+@pytest.mark.benchmark(timer=clock)
+def test_modular_step(benchmark, net, peer):
+    benchmark.group = f"step {net.name}"
+    contenders = tuple((peer,) for peer in _MODULAR_PEERS)
+    result = in_turn(net.name, contenders, (peer,))
+    clock.replay(benchmark, result, "step", **_step_info(net, peer))
+    expected = in_turn(net.name, contenders, ("fastnn",))["losses"][:_EPOCHS]
+    np.testing.assert_allclose(result["losses"][:_EPOCHS], expected, rtol=_TOLERANCE)
 
 
 @pytest.mark.parametrize("net", NETS.values(), ids=NETS)

@@ -97,6 +97,18 @@ def test_other_libraries_take_the_same_steps(name, shuffle, peer):
     np.testing.assert_allclose(losses, expected, rtol=0.05 if shuffle else 1e-4)
 
 
+def test_pytorch_takes_the_same_steps_with_other_layers():
+    from benchmarks.modular import MODULAR
+    from benchmarks.peers import Job
+
+    ours, theirs = _peer("fastnn"), _peer("torch")
+    for net in MODULAR.values():
+        job = Job.of(dataclasses.replace(net, samples=2 * net.batch, epochs=2), dtype=np.float64)
+        np.testing.assert_allclose(
+            _losses(ours, job), _losses(theirs, job), rtol=1e-8, err_msg=net.name
+        )
+
+
 @pytest.mark.parametrize("peer", _PEERS)
 def test_peers_stop_when_told_and_predict_meanwhile(peer):
     from benchmarks.nets import NETS

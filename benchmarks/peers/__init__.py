@@ -38,6 +38,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import ROOT
+from benchmarks.modular import ModularNet
 from benchmarks.nets import Net
 
 
@@ -67,7 +68,7 @@ def kernel_name(operation: str, shape: tuple[int, ...]) -> str:
 class Job:
     """What a peer is given. The first of the epochs is warm-up, where steps are timed."""
 
-    net: Net
+    net: Net | ModularNet
     x: np.ndarray
     y: np.ndarray
     weights: list[tuple[np.ndarray, np.ndarray]]
@@ -75,7 +76,7 @@ class Job:
     shuffle: bool = False
 
     @classmethod
-    def of(cls, net: Net, shuffle: bool = False, dtype=np.float32) -> "Job":
+    def of(cls, net: Net | ModularNet, shuffle: bool = False, dtype=np.float32) -> "Job":
         x, y = net.data()
         weights = [(weight.astype(dtype), bias.astype(dtype)) for weight, bias in net.weights()]
         return cls(net, x.astype(dtype), y, weights, net.epochs + 1, shuffle)

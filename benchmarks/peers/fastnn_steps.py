@@ -3,12 +3,18 @@
 import itertools
 
 import fastnn
+from benchmarks.modular import ModularNet
 
 VERSION = fastnn.__version__
+
+# Modules that have parameters, so a dtype.
+_LEARNING = ("Linear", "Conv2d")
 
 
 def model(job) -> fastnn.Sequential:
     """The net of a job, with its initial weights."""
+    if isinstance(job.net, ModularNet):
+        return _modular(job.net, job.x.dtype)
     sizes, activation = job.net.sizes, fastnn.layers.ACTIVATION_LAYERS[job.net.activation]
     dtype, layers = job.x.dtype, []
     for n, m in itertools.pairwise(sizes):
@@ -16,6 +22,17 @@ def model(job) -> fastnn.Sequential:
     net = fastnn.Sequential(*layers[:-1])
     arrays = itertools.chain.from_iterable(job.weights)
     net.load_state_dict(dict(zip(net.named_parameters(), arrays, strict=True)))
+    return net
+
+
+def _modular(described: ModularNet, dtype) -> fastnn.Sequential:
+    layers = []
+    for name, *arguments in described.modules:
+        options = {"dtype": dtype} if name in _LEARNING else {}
+        layers.append(getattr(fastnn, name)(*arguments, **options))
+    net = fastnn.Sequential(*layers)
+    state = described.values((key, p.shape) for key, p in net.named_parameters().items())
+    net.load_state_dict({key: value.astype(dtype) for key, value in state.items()})
     return net
 
 

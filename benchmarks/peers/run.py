@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks import QUICK
 from benchmarks.inputs import CLASSES, FLAT
+from benchmarks.modular import MODULAR
 from benchmarks.nets import NETS, PREDICTION
 from benchmarks.peers import KERNEL_PEERS, PEERS, Job, kernel_name
 from benchmarks.peers.load import load
@@ -107,7 +108,7 @@ def time_kernels(peer) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.run")
     parser.add_argument("peer", choices=sorted({*PEERS, *KERNEL_PEERS}))
-    parser.add_argument("task", choices=[*NETS, "prediction", "kernels"])
+    parser.add_argument("task", choices=[*NETS, *MODULAR, "prediction", "kernels"])
     parser.add_argument("--shuffle", action="store_true")
     options = parser.parse_args()
     peer = load(options.peer, "kernels" if options.task == "kernels" else "steps")
@@ -116,7 +117,7 @@ def main() -> None:
     elif options.task == "prediction":
         result = time_prediction(peer, Job.of(PREDICTION))
     else:
-        result = time_steps(peer, Job.of(NETS[options.task], options.shuffle))
+        result = time_steps(peer, Job.of((NETS | MODULAR)[options.task], options.shuffle))
     print(json.dumps({"peer": options.peer, "version": peer.VERSION, **result}))
 
 

@@ -2,8 +2,11 @@
 
 import os
 
+import numpy as np
 import torch
 from torch import nn
+
+from benchmarks.modular import ModularNet
 
 VERSION = torch.__version__
 
@@ -14,12 +17,23 @@ _OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 def _model(job) -> nn.Sequential:
+    if isinstance(job.net, ModularNet):
+        return _modular(job.net, job.x.dtype)
     layers = []
     for weight, bias in job.weights:
         linear = nn.Linear(weight.shape[1], weight.shape[0])
         linear.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
         layers += [linear, _ACTIVATIONS[job.net.activation]()]
     return nn.Sequential(*layers[:-1])
+
+
+def _modular(described: ModularNet, dtype) -> nn.Sequential:
+    kind = torch.from_numpy(np.empty(0, dtype)).dtype
+    modules = [getattr(nn, name)(*arguments) for name, *arguments in described.modules]
+    net = nn.Sequential(*modules).to(kind)
+    state = described.values((key, tuple(p.shape)) for key, p in net.named_parameters())
+    net.load_state_dict({key: torch.from_numpy(value).to(kind) for key, value in state.items()})
+    return net
 
 
 def train(job, tick, compiler=lambda function: function):
