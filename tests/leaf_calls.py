@@ -27,6 +27,8 @@ _SIGNATURES = {  # result, arguments
     "fastnn.scale": (None, *[_pointer] * 2, _size, _double),
     "fastnn.dropout": (None, *[_pointer] * 2, _size, _size, ctypes.c_ulonglong, _double),
     "fastnn.gather": (None, *[_pointer] * 3, *[_size] * 3, _double),
+    "fastnn.pool": (None, *[_pointer] * 2, _size, _pointer),
+    "fastnn.pool_grad": (None, *[_pointer] * 4, _size, _pointer),
     "fastnn.product": (
         *[None, *[_size] * 3, *[_pointer, _size, _size] * 2],
         *[_double, ctypes.c_int, _pointer, _size, _pointer, _pointer],

@@ -130,9 +130,26 @@ def test_linear(dtype, bias, activation, tmp_path):
         np.testing.assert_array_equal(again.state_dict()[name], value, strict=True)
 
 
+POOLS = [
+    layers.MaxPool2d((2, 1), 2, (1, 0), 2, ceil_mode=True),
+    layers.AvgPool2d(3, padding=1, count_include_pad=False),
+    layers.AdaptiveAvgPool2d((None, 2)),
+]
+
+
+@pytest.mark.parametrize("layer", POOLS, ids=repr)
+def test_pools(layer, tmp_path):
+    save(layer, tmp_path / "m")
+    again = load(tmp_path / "m")
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 8)).astype(np.float32)
+    assert again.config() == layer.config()
+    np.testing.assert_array_equal(again.predict(x), layer.predict(x))
+
+
 def test_all_classes_of_the_package_were_in_these_tests():
     tested = {*layers.ACTIVATION_LAYERS.values(), *ROWWISE}
     tested |= {layers.Flatten, layers.Dropout, layers.Linear, layers.Sequential}
+    tested |= {type(layer) for layer in POOLS}
     assert {cls for name in layers.__all__ if isinstance(cls := getattr(layers, name), type)} == (
         tested | {layers.Layer, layers.Activation}
     )

@@ -11,6 +11,8 @@ dtype's name in ``LEAVES``.
 
 from cpython.pycapsule cimport PyCapsule_New
 
+from fastnn._leaf cimport Window
+
 ctypedef fused real:
     float
     double
@@ -21,6 +23,7 @@ include "kernels/rows.pxi"
 include "kernels/losses.pxi"
 include "kernels/updates.pxi"
 include "kernels/movement.pxi"
+include "kernels/pool.pxi"
 
 cdef extern from "kernels/product.h":
     void product_float()
@@ -152,6 +155,13 @@ cdef int optimizer(str name, void* prepare, void* update32, void* update64) exce
     return export(name + ".update", "fastnn.update", update32, update64)
 
 
+cdef int pool(
+    str name, void* forward32, void* backward32, void* forward64, void* backward64
+) except -1:
+    export(name + ".forward", "fastnn.pool", forward32, forward64)
+    return export(name + ".backward", "fastnn.pool_grad", backward32, backward64)
+
+
 export(
     "softmax.forward", "fastnn.rows",
     <void*>softmax_forward[float], <void*>softmax_forward[double],
@@ -227,6 +237,16 @@ export(
     <void*>gather[uint8_t, float], <void*>gather[uint8_t, double],
 )
 export("gather.int64", "fastnn.gather", <void*>gather_int64, <void*>gather_int64)
+pool(
+    "max_pool",
+    <void*>max_pool_forward[float], <void*>max_pool_backward[float],
+    <void*>max_pool_forward[double], <void*>max_pool_backward[double],
+)
+pool(
+    "mean_pool",
+    <void*>mean_pool_forward[float], <void*>mean_pool_backward[float],
+    <void*>mean_pool_forward[double], <void*>mean_pool_backward[double],
+)
 export("product", "fastnn.product", <void*>product_float, <void*>product_double)
 export(
     "product.transposed", "fastnn.product_transposed",

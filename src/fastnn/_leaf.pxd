@@ -146,6 +146,35 @@ ctypedef void (*gather_leaf)(  # "fastnn.gather"
     double scale,
 ) noexcept nogil
 
+# The windows of a pool over planes (height, width), with PyTorch's meaning of the words. A kernel
+# of (0, 0) is adaptive: window i of n covers from floor(i size / n) to ceil((i + 1) size / n).
+ctypedef struct Window:
+    Py_ssize_t height, width
+    Py_ssize_t out_height, out_width
+    Py_ssize_t rows, cols           # the kernel
+    Py_ssize_t row_stride, col_stride
+    Py_ssize_t row_pad, col_pad
+    Py_ssize_t row_dilation, col_dilation
+    Py_ssize_t count_pad            # whether a mean counts the padding
+    Py_ssize_t adds                 # whether a mean isn't divided: a sum
+
+# Of each window one number. Every window holds an element of its plane at least.
+ctypedef void (*pool_leaf)(  # "fastnn.pool"
+    const void* x,              # IN  (planes, height, width)
+    void* y,                    # OUT (planes, out_height, out_width)
+    Py_ssize_t planes,
+    const Window* w,
+) noexcept nogil
+
+ctypedef void (*pool_grad_leaf)(  # "fastnn.pool_grad"
+    const void* grad,           # IN  (planes, out_height, out_width)
+    const void* x,              # IN  like dx   } what the forward read and wrote;
+    const void* y,              # IN  like grad } not for means
+    void* dx,                   # OUT (planes, height, width)
+    Py_ssize_t planes,
+    const Window* w,
+) noexcept nogil
+
 cdef enum:
     PRODUCT_SCRATCH = 262144    # bytes that a product needs to itself
 

@@ -49,6 +49,15 @@ def count(name, value, low=1):
     return int(value)
 
 
+def pair(name, value, low=1):
+    """Two whole numbers of at least low, by rows and columns; one stands for both."""
+    if not isinstance(value, tuple | list):
+        return (count(name, value, low),) * 2
+    if len(value) != 2:
+        raise ValueError(f"{name}: expected a whole number or two, got {value!r}")
+    return count(f"{name}[0]", value[0], low), count(f"{name}[1]", value[1], low)
+
+
 def check_dtype(value):
     """A dtype that kernels know."""
     value = np.dtype(value)

@@ -20,6 +20,8 @@ cdef enum:
     OP_SQUARES
     OP_CLIP_FACTOR
     OP_DROPOUT
+    OP_POOL
+    OP_POOL_GRAD
     OP_PYTHON
     OP_GATHER
     OP_COUNT
@@ -69,6 +71,8 @@ define(OP_UPDATE, "update", update_split, update_run, ("scale", "", "update", "r
 define(OP_SQUARES, "squares", update_split, squares_run, ("sum_squares",))
 define(OP_CLIP_FACTOR, "clip_factor", serial_split, clip_factor_run)
 define(OP_DROPOUT, "dropout", map_split, dropout_run, ("dropout",))
+define(OP_POOL, "pool", pool_split, pool_run, ("pool",))
+define(OP_POOL_GRAD, "pool_grad", pool_split, pool_grad_run, ("pool_grad", "grad"))
 define(OP_PYTHON, "python", serial_split, python_run)
 define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
 

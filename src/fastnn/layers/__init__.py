@@ -4,6 +4,7 @@ from fastnn.layers.activations import ACTIVATION_LAYERS, Activation, LogSoftmax,
 from fastnn.layers.base import Layer
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.linear import Linear
+from fastnn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastnn.layers.sequential import Sequential
 from fastnn.layers.shape import Flatten
 
@@ -12,11 +13,14 @@ globals().update({cls.__name__: cls for cls in ACTIVATION_LAYERS.values()})
 __all__ = [
     "ACTIVATION_LAYERS",
     "Activation",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "Dropout",
     "Flatten",
     "Layer",
     "Linear",
     "LogSoftmax",
+    "MaxPool2d",
     "Sequential",
     "Softmax",
 ]
