@@ -325,6 +325,24 @@ UPDATES = [
     ("adam_update", 2, {"step": 3, "lr": 0.1, "betas": (0.5, 0.75), "eps": 0.1}),
     ("adam_update", 2, {"step": 3, "lr": 0.1, "weight_decay": 0.1}),
     ("adam_update", 2, {"step": 3, "lr": 0.1, "weight_decay": 0.1, "decoupled": True}),
+    ("adam_update", 3, {"step": 3, "lr": 0.1, "amsgrad": True}),
+    ("adadelta_update", 2, {}),
+    ("adadelta_update", 2, {"lr": 0.5, "rho": 0.5, "eps": 1e-3, "weight_decay": 0.1}),
+    ("rprop_update", 2, {"step": 1}),
+    ("rprop_update", 2, {"step": 2, "etas": (0.25, 1.5), "step_sizes": (0.2, 0.5)}),
+    ("lion_update", 1, {"lr": 0.1}),
+    ("lion_update", 1, {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1}),
+    ("adamax_update", 2, {"step": 1}),
+    ("adamax_update", 2, {"step": 3, "lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1}),
+    ("nadam_update", 2, {"step": 1}),
+    ("nadam_update", 2, {"step": 3, "lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.5}),
+    (
+        "nadam_update",
+        2,
+        {"step": 999, "betas": (0.999, 0.9), "weight_decay": 0.1, "decoupled": True},
+    ),
+    ("radam_update", 2, {"step": 1, "weight_decay": 0.1}),
+    ("radam_update", 2, {"step": 9, "betas": (0.5, 0.9), "weight_decay": 0.1, "decoupled": True}),
 ]
 
 

@@ -212,7 +212,31 @@ optimizer(
     "rmsprop",
     <void*>rmsprop_prepare, <void*>rmsprop_update[float], <void*>rmsprop_update[double],
 )
+optimizer(
+    "adadelta",
+    <void*>adadelta_prepare, <void*>adadelta_update[float], <void*>adadelta_update[double],
+)
+optimizer(
+    "rprop",
+    <void*>rprop_prepare, <void*>rprop_update[float], <void*>rprop_update[double],
+)
+optimizer(
+    "lion",
+    <void*>lion_prepare, <void*>lion_update[float], <void*>lion_update[double],
+)
 optimizer("adam", <void*>adam_prepare, <void*>adam_update[float], <void*>adam_update[double])
+optimizer(
+    "adamax",
+    <void*>adamax_prepare, <void*>adamax_update[float], <void*>adamax_update[double],
+)
+optimizer(
+    "nadam",
+    <void*>nadam_prepare, <void*>nadam_update[float], <void*>nadam_update[double],
+)
+optimizer(
+    "radam",
+    <void*>radam_prepare, <void*>radam_update[float], <void*>radam_update[double],
+)
 
 export("bias.add", "fastnn.bias", <void*>bias_add[float], <void*>bias_add[double])
 export("columns.sum", "fastnn.column_sum", <void*>columns_sum[float], <void*>columns_sum[double])

@@ -141,16 +141,63 @@ def rmsprop(alpha, eps, momentum, nesterov, weight_decay):
 
 
 @_remembered
-def adam(betas, eps, weight_decay, decoupled):
-    try:
-        beta1, beta2 = betas
-    except (TypeError, ValueError):
-        raise TypeError(f"betas: expected two numbers, got {betas!r}") from None
+def adadelta(rho, eps, weight_decay):
     return (
-        number("betas[0]", beta1, DECAY),
-        number("betas[1]", beta2, DECAY),
+        number("rho", rho, DECAY),
+        number("eps", eps, POSITIVE),
+        number("weight_decay", weight_decay, NONNEGATIVE),
+    )
+
+
+@_remembered
+def rprop(etas, step_sizes):
+    shrink, grow = _two("etas", etas)
+    smallest, largest = _two("step_sizes", step_sizes)
+    return (
+        between("etas[0]", shrink, 0, 1, open_low=True, open_high=True),
+        between("etas[1]", grow, 1, open_low=True),
+        number("step_sizes[0]", smallest, NONNEGATIVE),
+        between("step_sizes[1]", largest, smallest),
+    )
+
+
+@_remembered
+def lion(betas, weight_decay):
+    return *_betas(betas), number("weight_decay", weight_decay, NONNEGATIVE)
+
+
+def _two(name, value):
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected two numbers, got {value!r}") from None
+    return first, second
+
+
+def _betas(betas):
+    beta1, beta2 = _two("betas", betas)
+    return number("betas[0]", beta1, DECAY), number("betas[1]", beta2, DECAY)
+
+
+@_remembered
+def adam(betas, eps, weight_decay, decoupled):
+    return (*adamax(betas, eps, weight_decay), flag("decoupled", decoupled))
+
+
+@_remembered
+def adamax(betas, eps, weight_decay):
+    return (
+        *_betas(betas),
         number("eps", eps, NONNEGATIVE),
         number("weight_decay", weight_decay, NONNEGATIVE),
+    )
+
+
+@_remembered
+def nadam(betas, eps, weight_decay, momentum_decay, decoupled):
+    return (
+        *adamax(betas, eps, weight_decay),
+        number("momentum_decay", momentum_decay, NONNEGATIVE),
         flag("decoupled", decoupled),
     )
 

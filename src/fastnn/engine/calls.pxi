@@ -239,7 +239,8 @@ def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, t
 def run_update(
     list prepare, list update, param, grad, tuple states, tuple config, double lr, double step
 ):
-    """One step of an optimizer with up to two states, in place.
+    """One step of an optimizer with up to three states, in place. Of a third, the kernel is told
+    by a last number of its config how many elements behind the second it lies.
 
     Accepts what `run_map` does, except that no two arrays may overlap.
     """
@@ -262,12 +263,17 @@ def run_update(
                         or (lease.view[j].buf == lease.view[lease.count - 1].buf
                             and lease.view[j].len > 0)):
                     return False
-            calls[1].buf[GRADIENT + i] = <char*>lease.view[lease.count - 1].buf
+            if i < 4:
+                calls[1].buf[GRADIENT + i] = <char*>lease.view[i].buf
         calls[1].itemsize = <int>lease.view[0].itemsize
         set_leaves(&calls[0], (prepare[calls[1].itemsize == 8],))
         set_leaves(&calls[1], (None, None, update[calls[1].itemsize == 8]))
         for i in range(len(config)):
             settings[i] = config[i]
+        settings[len(config)] = 0
+        if len(states) == 3:
+            settings[len(config)] = (
+                <char*>lease.view[4].buf - <char*>lease.view[3].buf) // calls[1].itemsize
         calls[0].buf[0] = <char*>settings
         calls[0].buf[HYPER] = calls[1].buf[HYPER] = <char*>hyper
         calls[1].dim[0] = lease.view[0].len // calls[1].itemsize

@@ -31,11 +31,29 @@ grad : ndarray
 
 {RAISES}"""
 
+ARRAYS = """param : ndarray of float32 or float64
+    Any shape; changed.
+grad : ndarray
+    Like `param`."""
+
+AVERAGES = f"""{ARRAYS}
+exp_avg, exp_avg_sq : ndarray
+    Like `param`, zeros before the first step; changed."""
+
+ADAM = """betas : pair of float, default (0.9, 0.999)
+    Decays of the two averages, in [0, 1).
+eps : float, default 1e-8
+    >= 0."""
+
+DECOUPLED = """decoupled : bool, default False
+    Whether weight_decay shrinks the parameters by itself or adds to the gradient."""
+
 
 def completed(function):
     """Fill the shared parts into a docstring, where it names them in braces."""
     if function.__doc__:  # python -OO strips them
         function.__doc__ = inspect.cleandoc(function.__doc__).format(
-            raises=RAISES, weight=WEIGHT, loss=LOSS
-        )
+            raises=RAISES, weight=WEIGHT, loss=LOSS, arrays=ARRAYS, averages=AVERAGES, adam=ADAM,
+            decoupled=DECOUPLED,
+        )  # fmt: skip
     return function

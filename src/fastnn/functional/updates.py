@@ -1,36 +1,20 @@
-"""Optimizer steps, in place, from simple to complex."""
+"""Optimizer steps, in place, from simple to complex; Adam and its relatives are in adam.py."""
 
-import numpy as np
-
-from fastnn import _check, _settings
-from fastnn._dispatch import pair
-from fastnn._engine import run_update
+from fastnn import _settings
 from fastnn.functional._docs import completed
+from fastnn.functional._step import leaves, update
 
 __all__ = [
+    "adadelta_update",
     "adagrad_update",
-    "adam_update",
+    "lion_update",
     "rmsprop_update",
+    "rprop_update",
     "sgd_update",
 ]
 
-
-def _leaves(optimizer):
-    return pair(f"{optimizer}.prepare"), pair(f"{optimizer}.update")
-
-
-_SGD, _ADAGRAD, _RMSPROP, _ADAM = map(_leaves, ("sgd", "adagrad", "rmsprop", "adam"))
-
-
-def _update(leaves, config, lr, step, param, grad, **states):
-    lr = _settings.rate(lr)
-    arrays = tuple(states.values())
-    # The engine accepts ordinary arrays that lie apart by itself.
-    if not run_update(*leaves, param, grad, arrays, config, lr, step):
-        grad = _check.update(param, grad, **states)
-        # As base class: memory-mapped arrays are welcome, and changed in place as well.
-        param, *arrays = map(np.asarray, (param, *arrays))
-        assert run_update(*leaves, param, grad, tuple(arrays), config, lr, step)
+_SGD, _ADAGRAD, _RMSPROP = leaves("sgd"), leaves("adagrad"), leaves("rmsprop")
+_ADADELTA, _RPROP, _LION = leaves("adadelta"), leaves("rprop"), leaves("lion")
 
 
 def _momentum(momentum, momentum_buffer):
@@ -52,10 +36,7 @@ def sgd_update(
 
     Parameters
     ----------
-    param : ndarray of float32 or float64
-        Any shape; changed.
-    grad : ndarray
-        Like `param`.
+    {arrays}
     momentum_buffer : ndarray, optional
         Like `param`, zeros before the first step; changed. Needed if momentum > 0, else unused.
     lr : float
@@ -85,7 +66,7 @@ def sgd_update(
     """
     config = _settings.sgd(momentum, nesterov, weight_decay)
     states = _momentum(momentum, momentum_buffer)
-    _update(_SGD, config, lr, 1, param, grad, **states)
+    update(_SGD, config, lr, 1, param, grad, **states)
 
 
 @completed
@@ -99,10 +80,7 @@ def adagrad_update(param, grad, state_sum, *, lr, eps=1e-10, weight_decay=0.0):
 
     Parameters
     ----------
-    param : ndarray of float32 or float64
-        Any shape; changed.
-    grad : ndarray
-        Like `param`.
+    {arrays}
     state_sum : ndarray
         Like `param`, zeros (or an initial accumulator) before the first step; changed.
     lr : float
@@ -129,7 +107,7 @@ def adagrad_update(param, grad, state_sum, *, lr, eps=1e-10, weight_decay=0.0):
     array([0.75, 2.25])
     """
     config = _settings.adagrad(eps, weight_decay)
-    _update(_ADAGRAD, config, lr, 1, param, grad, state_sum=state_sum)
+    update(_ADAGRAD, config, lr, 1, param, grad, state_sum=state_sum)
 
 
 @completed
@@ -159,10 +137,7 @@ def rmsprop_update(
 
     Parameters
     ----------
-    param : ndarray of float32 or float64
-        Any shape; changed.
-    grad : ndarray
-        Like `param`.
+    {arrays}
     square_avg : ndarray
         Like `param`, zeros before the first step; changed.
     momentum_buffer : ndarray, optional
@@ -198,72 +173,140 @@ def rmsprop_update(
     """
     config = _settings.rmsprop(alpha, eps, momentum, nesterov, weight_decay)
     states = _momentum(momentum, momentum_buffer)
-    _update(_RMSPROP, config, lr, 1, param, grad, square_avg=square_avg, **states)
+    update(_RMSPROP, config, lr, 1, param, grad, square_avg=square_avg, **states)
 
 
 @completed
-def adam_update(
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    *,
-    step,
-    lr=1e-3,
-    betas=(0.9, 0.999),
-    eps=1e-8,
-    weight_decay=0.0,
-    decoupled=False,
+def adadelta_update(
+    param, grad, square_avg, acc_delta, *, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0
 ):
-    """One step of Adam, or of AdamW if decoupled, in place.
+    """One step of Adadelta, in place.
 
-    With g = grad + weight_decay param, or if decoupled g = grad and
-    param = (1 - lr weight_decay) param beforehand::
+    With g = grad + weight_decay param::
 
-        exp_avg = beta1 exp_avg + (1 - beta1) g
-        exp_avg_sq = beta2 exp_avg_sq + (1 - beta2) g^2
-        m = exp_avg / (1 - beta1^step)
-        v = exp_avg_sq / (1 - beta2^step)
-        param = param - lr m / (sqrt(v) + eps)
+        square_avg = rho square_avg + (1 - rho) g^2
+        delta = sqrt(acc_delta + eps) / sqrt(square_avg + eps) g
+        acc_delta = rho acc_delta + (1 - rho) delta^2
+        param = param - lr delta
 
     Parameters
     ----------
-    param : ndarray of float32 or float64
-        Any shape; changed.
-    grad : ndarray
-        Like `param`.
-    exp_avg, exp_avg_sq : ndarray
+    {arrays}
+    square_avg, acc_delta : ndarray
         Like `param`, zeros before the first step; changed.
-    step : int
-        1 for the first step.
-    lr : float, default 1e-3
-        Learning rate, >= 0.
-    betas : pair of float, default (0.9, 0.999)
-        Decays of the two averages, in [0, 1).
-    eps : float, default 1e-8
+    lr : float, default 1.0
         >= 0.
+    rho : float, default 0.9
+        Decay of the averages, in [0, 1).
+    eps : float, default 1e-6
+        > 0: steps begin with sqrt(eps).
     weight_decay : float, default 0.0
-        >= 0.
-    decoupled : bool, default False
-        Whether weight_decay shrinks the parameters by itself or adds to the gradient.
+        Factor of an L2 penalty, >= 0.
 
     {raises}
 
     Notes
     -----
-    PyTorch's formulas of Adam and AdamW, without amsgrad. Kingma and Ba, Adam: A Method for
-    Stochastic Optimization, 2015; Loshchilov and Hutter, Decoupled Weight Decay Regularization,
-    2019.
+    PyTorch's formula. Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012.
 
     Examples
     --------
     >>> import numpy as np
     >>> from fastnn import functional
     >>> param, grad = np.array([1.0, 2.0]), np.array([0.5, -0.5])
-    >>> functional.adam_update(param, grad, np.zeros(2), np.zeros(2), step=1, lr=0.25)
+    >>> functional.adadelta_update(param, grad, np.zeros(2), np.zeros(2), rho=0.75, eps=0.0625)
     >>> param.round(6)
+    array([0.646447, 2.353553])
+    """
+    config = _settings.adadelta(rho, eps, weight_decay)
+    update(_ADADELTA, config, lr, 1, param, grad, square_avg=square_avg, acc_delta=acc_delta)
+
+
+@completed
+def rprop_update(
+    param, grad, previous, step_size, *, step, lr=0.01, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)
+):
+    """One step of resilient backpropagation (Rprop), in place.
+
+    Each element has a step size of its own, of which the gradient decides the direction alone.
+    With a = grad previous, and lr added to step_size if step is 1::
+
+        step_size = clip(step_size (etas[1] if a > 0, etas[0] if a < 0, else 1), *step_sizes)
+        previous = 0 if a < 0 else grad
+        param = param - step_size sign(previous)
+
+    Parameters
+    ----------
+    {arrays}
+    previous, step_size : ndarray
+        Like `param`, zeros before the first step; changed.
+    step : int
+        1 for the first step.
+    lr : float, default 0.01
+        The first step size, >= 0. Later steps don't read it.
+    etas : pair of float, default (0.5, 1.2)
+        0 < etas[0] < 1 < etas[1].
+    step_sizes : pair of float, default (1e-6, 50.0)
+        The smallest and the largest step, 0 <= step_sizes[0] <= step_sizes[1].
+
+    {raises}
+
+    Notes
+    -----
+    PyTorch's formula. It needs the gradient of all data: the noise of a batch changes signs.
+    Riedmiller and Braun, A Direct Adaptive Method for Faster Backpropagation Learning, 1993.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import functional
+    >>> param, grad = np.array([1.0, 2.0]), np.array([0.5, -0.5])
+    >>> functional.rprop_update(param, grad, np.zeros(2), np.zeros(2), step=1, lr=0.25)
+    >>> param
     array([0.75, 2.25])
     """
-    config = _settings.adam(betas, eps, weight_decay, decoupled)
+    config = _settings.rprop(etas, step_sizes)
     step = _settings.step(step)
-    _update(_ADAM, config, lr, step, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
+    update(_RPROP, config, lr, step, param, grad, previous=previous, step_size=step_size)
+
+
+@completed
+def lion_update(param, grad, exp_avg, *, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+    """One step of Lion, in place.
+
+    ::
+
+        direction = sign(beta1 exp_avg + (1 - beta1) grad)
+        param = param - lr (direction + weight_decay param)
+        exp_avg = beta2 exp_avg + (1 - beta2) grad
+
+    Parameters
+    ----------
+    {arrays}
+    exp_avg : ndarray
+        Like `param`, zeros before the first step; changed.
+    lr : float, default 1e-4
+        Learning rate, >= 0: about a tenth of what suits Adam.
+    betas : pair of float, default (0.9, 0.99)
+        Of the direction and of the average, in [0, 1).
+    weight_decay : float, default 0.0
+        Decoupled, >= 0.
+
+    {raises}
+
+    Notes
+    -----
+    The paper's formula; not in PyTorch. Chen et al., Symbolic Discovery of Optimization
+    Algorithms, 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import functional
+    >>> param, grad = np.array([1.0, 2.0]), np.array([0.5, -0.5])
+    >>> functional.lion_update(param, grad, np.zeros(2), lr=0.25)
+    >>> param
+    array([0.75, 2.25])
+    """
+    config = _settings.lion(betas, weight_decay)
+    update(_LION, config, lr, 1, param, grad, exp_avg=exp_avg)
