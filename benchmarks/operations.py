@@ -133,6 +133,13 @@ def _updates():
         ("adagrad_update", 1, {"lr": 0.01}, ""),
         ("rmsprop_update", 1, {"lr": 0.01}, ""),
         ("adam_update", 2, {"step": 10}, ""),
+        ("adam_update", 3, {"step": 10, "amsgrad": True}, "amsgrad"),
+        ("adadelta_update", 2, {}, ""),
+        ("rprop_update", 2, {"step": 10}, ""),
+        ("lion_update", 1, {}, ""),
+        ("adamax_update", 2, {"step": 10}, ""),
+        ("nadam_update", 2, {"step": 10}, ""),
+        ("radam_update", 2, {"step": 10}, ""),
     ):
         inputs = functools.partial(parameters, states)
         yield Case(name, inputs, FLAT, "adam", 3 + 2 * states, "", options, variant)

@@ -172,10 +172,13 @@ def test_losses_of_classes(name, succeed):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_optimizers(optimizer, succeed):
+    rate = {"adadelta": "1", "lion": "0.001", "rprop": "0.001"}.get(optimizer, "0.01")
     out = succeed(
-        "train", "digits", "--optimizer", optimizer, "--lr", "0.01", "--weight-decay", "0.0001",
+        "train", "digits", "--optimizer", optimizer, "--lr", rate,
         "--l1", "1e-6", "--l2", "1e-6", "--clip-norm", "5", "--epochs", "20", "--quiet",
         *(["--momentum", "0.9"] if optimizer in ("sgd", "rmsprop") else []),
+        *(["--weight-decay", "0.0001"] if optimizer != "rprop" else []),
+        *(["--batch-size", "4000"] if optimizer == "rprop" else []),
     )  # fmt: skip
     assert float(re.search(r"accuracy ([\d.]+)%", out)[1]) > 90
 
@@ -529,7 +532,7 @@ def test_as_a_module():
         ("train digits --dropout 1", "--dropout: expected at least 0 and below 1, got '1'"),
         ("train digits --loss log", "--loss: expected one of cross_entropy, "),
         ("train line.csv --label price --loss cross_entropy", "expected one of mse, l1, huber"),
-        ("train digits --optimizer lion", "--optimizer: expected one of sgd, "),
+        ("train digits --optimizer lamb", "--optimizer: expected one of sgd, "),
         ("train digits --momentum 0.9", "--momentum: expected sgd or rmsprop with it, got adam"),
         ("train digits --momentum 1", "--momentum: expected at least 0 and below 1"),
         ("train digits --lr 0", "--lr: expected a number above 0, got '0'"),

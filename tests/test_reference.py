@@ -233,7 +233,11 @@ def test_against_scikit_learn(rng):
 
 @pytest.fixture
 def torch():
-    return pytest.importorskip("torch")
+    """PyTorch, with what it keeps in its default dtype (NAdam's product of momenta) in double."""
+    module = pytest.importorskip("torch")
+    module.set_default_dtype(module.float64)
+    yield module
+    module.set_default_dtype(module.float32)
 
 
 TORCH_NAMES = {
@@ -304,6 +308,20 @@ def run_adam(param, grad, state, step, **options):
     reference.adam_update(param, grad, *state, step=step, **options)
 
 
+def run_adadelta(param, grad, state, step, **options):
+    reference.adadelta_update(param, grad, *state[:2], **options)
+
+
+def run_other(name):
+    def run(param, grad, state, step, *, decoupled_weight_decay=False, **options):
+        if decoupled_weight_decay:
+            options["decoupled"] = True
+        update = getattr(reference, f"{name.lower()}_update")
+        update(param, grad, *state[:2], step=step, **options)
+
+    return run, name
+
+
 OPTIMIZERS = [
     (run_sgd, "SGD", {"lr": 0.05}),
     (run_sgd, "SGD", {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}),
@@ -313,6 +331,14 @@ OPTIMIZERS = [
     (run_rmsprop, "RMSprop", {"lr": 0.001, "momentum": 0.9, "eps": 1e-6}),
     (run_adam, "Adam", {"lr": 0.01, "betas": (0.8, 0.99), "weight_decay": 0.01}),
     (run_adam, "AdamW", {"lr": 0.01, "weight_decay": 0.1}),
+    (run_adam, "Adam", {"lr": 0.01, "betas": (0.8, 0.9), "amsgrad": True}),
+    (run_adadelta, "Adadelta", {"lr": 0.5, "weight_decay": 0.01}),
+    (*run_other("Rprop"), {"lr": 0.01, "step_sizes": (1e-6, 0.1)}),
+    (*run_other("Adamax"), {"lr": 0.01, "weight_decay": 0.01}),
+    (*run_other("NAdam"), {"lr": 0.01, "weight_decay": 0.01, "momentum_decay": 0.01}),
+    (*run_other("NAdam"), {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    (*run_other("RAdam"), {"lr": 0.01, "weight_decay": 0.01}),
+    (*run_other("RAdam"), {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
 
 
@@ -321,7 +347,7 @@ OPTIMIZERS = [
 def test_a_thousand_steps_against_pytorch(run, name, options, dtype, tolerance, torch, rng):
     param = rng.standard_normal(20).astype(dtype)
     curvature = rng.uniform(0.1, 2, 20).astype(dtype)
-    state = np.zeros((2, 20), dtype)
+    state = np.zeros((3, 20), dtype)
     peer = torch.tensor(param.copy(), requires_grad=True)
     optimizer = getattr(torch.optim, name)([peer], **options)
     ours = {**options, "decoupled": True} if name == "AdamW" else options

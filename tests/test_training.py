@@ -72,6 +72,42 @@ OPTIMIZERS = {
             p, g, s[0], s[1], step=t, lr=0.01, weight_decay=0.1, decoupled=True
         ),
     ),
+    "amsgrad": (
+        lambda **o: fastnn.Adam(0.01, betas=(0.5, 0.8), amsgrad=True, **o),
+        lambda p, g, s, t: reference.adam_update(
+            p, g, *s, step=t, lr=0.01, betas=(0.5, 0.8), amsgrad=True
+        ),
+    ),
+    "adadelta": (
+        lambda **o: fastnn.Adadelta(weight_decay=0.1, **o),
+        lambda p, g, s, t: reference.adadelta_update(p, g, s[0], s[1], weight_decay=0.1),
+    ),
+    "rprop": (
+        lambda **o: fastnn.Rprop(0.001, **o),
+        lambda p, g, s, t: reference.rprop_update(p, g, s[0], s[1], step=t, lr=0.001),
+    ),
+    "lion": (
+        lambda **o: fastnn.Lion(0.001, weight_decay=0.1, **o),
+        lambda p, g, s, t: reference.lion_update(p, g, s[0], lr=0.001, weight_decay=0.1),
+    ),
+    "adamax": (
+        lambda **o: fastnn.Adamax(0.01, weight_decay=0.1, **o),
+        lambda p, g, s, t: reference.adamax_update(
+            p, g, s[0], s[1], step=t, lr=0.01, weight_decay=0.1
+        ),
+    ),
+    "nadam": (
+        lambda **o: fastnn.NAdam(0.01, weight_decay=0.1, decoupled_weight_decay=True, **o),
+        lambda p, g, s, t: reference.nadam_update(
+            p, g, s[0], s[1], step=t, lr=0.01, weight_decay=0.1, decoupled=True
+        ),
+    ),
+    "radam": (
+        lambda **o: fastnn.RAdam(0.01, betas=(0.9, 0.9), weight_decay=0.1, **o),
+        lambda p, g, s, t: reference.radam_update(
+            p, g, s[0], s[1], step=t, lr=0.01, betas=(0.9, 0.9), weight_decay=0.1
+        ),
+    ),
 }
 LOSSES = {
     "cross_entropy": (fastnn.CrossEntropyLoss, reference.softmax_cross_entropy),
@@ -85,7 +121,7 @@ LOSSES = {
 def train_in_numpy(model, loss, update, x, y, batch, steps, *, w=None, around=None):
     """Steps on a two-layer tanh net in float64: every formula written out or the reference's."""
     w1, b1, w2, b2 = params = [p.data.copy() for p in model.parameters()]
-    states = [(np.zeros_like(p), np.zeros_like(p)) for p in params]
+    states = [[np.zeros_like(p) for _ in range(3)] for p in params]
     losses = []
     for t in range(1, steps + 1):
         first = (t - 1) * batch % len(x)

@@ -20,15 +20,30 @@ from fastnn.losses import (
     MSELoss,
     SquaredHingeLoss,
 )
-from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from fastnn.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from fastnn.parameter import Parameter
 from fastnn.trainer import Trainer
 
 __all__ = [
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "BCEWithLogitsLoss",
     "Callback",
     "CrossEntropyLoss",
@@ -37,11 +52,15 @@ __all__ = [
     "History",
     "HuberLoss",
     "L1Loss",
+    "Lion",
     "Loss",
     "MSELoss",
+    "NAdam",
     "Optimizer",
     "Parameter",
+    "RAdam",
     "RMSprop",
+    "Rprop",
     "SquaredHingeLoss",
     "StopTraining",
     "Trainer",

@@ -197,7 +197,8 @@ def _add_train(train) -> None:
     )
     group.add_argument(
         "--optimizer", default="adam", metavar="NAME",
-        help="sgd, adagrad, rmsprop, adam, adamw (default: adam)",
+        help="sgd, rprop, lion, adagrad, rmsprop, adadelta, adam, adamw, adamax, nadam, radam "
+        "(default: adam)",
     )  # fmt: skip
     group.add_argument(
         "--lr", type=_positive, metavar="RATE", help="learning rate (default: the optimizer's)"

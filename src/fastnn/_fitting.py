@@ -188,8 +188,11 @@ def _model(data, args) -> Sequential:
 def _optimizer(args) -> Optimizer:
     _choose("--optimizer", args.optimizer, OPTIMIZERS)
     cls = OPTIMIZERS[args.optimizer]
-    if args.momentum is not None and "momentum" not in inspect.signature(cls).parameters:
-        raise CommandError(f"--momentum: expected sgd or rmsprop with it, got {args.optimizer}")
+    for name in ("momentum", "weight_decay"):
+        takers = [o for o, c in OPTIMIZERS.items() if name in inspect.signature(c).parameters]
+        if getattr(args, name) is not None and args.optimizer not in takers:
+            option, known = name.replace("_", "-"), " or ".join(takers)
+            raise CommandError(f"--{option}: expected {known} with it, got {args.optimizer}")
     given = {"lr": args.lr, "momentum": args.momentum, "weight_decay": args.weight_decay}
     given = {name: value for name, value in given.items() if value is not None}
     return cls(**given, l1=args.l1, l2=args.l2, clip_norm=args.clip_norm)

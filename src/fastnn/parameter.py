@@ -33,10 +33,13 @@ class Parameter:
     dtype : dtype
         float32 or float64.
     decay : bool
-        Whether L1 and L2 penalties apply: to weights, not to biases.
+        Whether L1 and L2 penalties and a largest norm apply: to weights, not to biases.
 
     Attributes
     ----------
+    requires_grad : bool
+        Whether it is learned. Set it to False to leave it as it is: optimizers pass over it then,
+        and layers spare its gradient where they can.
     rng : numpy.random.Generator, optional
         What the initial values are drawn from; a `Sequential` gives each parameter its own.
     data : array
@@ -51,6 +54,7 @@ class Parameter:
         self.dtype = np.dtype(dtype)
         self.init = init
         self.decay = decay
+        self.requires_grad = True
         self.rng: np.random.Generator | None = None
         self._data = None
         self._grad = None
@@ -145,16 +149,16 @@ class FlatParameters:
     parameters lie zeros, so that each begins on a cache line.
     """
 
-    def __init__(self, parameters: list[Parameter]):
-        dtypes = {p.dtype for p in parameters}
+    def __init__(self, named: dict[str, Parameter]):
+        self.names, self.parameters = list(named), list(named.values())
+        dtypes = {p.dtype for p in self.parameters}
         if len(dtypes) > 1:
             names = ", ".join(sorted(map(str, dtypes)))
             raise TypeError(f"model: expected parameters of one dtype, got {names}")
         self.dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
-        self.parameters = list(parameters)
         self.offsets = []
         step, end = _ALIGNMENT // self.dtype.itemsize, 0
-        for p in parameters:
+        for p in self.parameters:
             self.offsets.append(end)
             end += -(-p.size // step) * step
         self.data = aligned_zeros(end, self.dtype)
@@ -180,5 +184,5 @@ class FlatParameters:
         parameters move into."""
         flat = getattr(layer, "_flat", None)
         if flat is None or not flat.holds(layer.parameters()):
-            flat = layer._flat = cls(layer.parameters())
+            flat = layer._flat = cls(layer.named_parameters())
         return flat

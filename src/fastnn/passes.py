@@ -78,7 +78,9 @@ class LayerPass:
         self.shape = tuple(shape)
         self.capacity = max(1, capacity)
         self.most_rows = math.inf if backward else PREDICT_ROWS
-        self.memory = [(p, p.data, p.grad if backward else None) for p in layer.parameters()]
+        self.memory = [
+            (p, p.data, p.grad if backward else None, p.requires_grad) for p in layer.parameters()
+        ]
         graph = Graph(shape, layer.dtype, training=training, backward=backward, input_grad=backward)
         self.x, self.y = graph.input, layer.lower(graph, graph.input)
         graph.settle(self.y)
@@ -109,8 +111,10 @@ class LayerPass:
         )
 
     def _knows_parameters(self) -> bool:
-        for p, data, grad in self.memory:
-            if p._data is not data or (grad is not None and p._grad is not grad):
+        for p, data, grad, learned in self.memory:
+            if p._data is not data:
+                return False
+            if grad is not None and not (p._grad is grad and p.requires_grad is learned):
                 return False
         return True
 

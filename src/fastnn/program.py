@@ -50,6 +50,7 @@ class Program:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.flat = FlatParameters.of(model)
         self.key = (tuple(shape), target.dtype, target.shape[1:], weighted, batch_size)
+        self.learned = [p.requires_grad for p in self.flat.parameters]
         dtype = self.dtype = model.dtype
         training = optimizer is not None
         update = keep_gradient
@@ -57,14 +58,15 @@ class Program:
         if training:
             optimizer.bind(self.flat)
             if optimizer.fuses:
-                update, prologue = optimizer.fields, [optimizer.prepare_call()]
+                update, prologue = optimizer.fields, optimizer.prepare_calls()
+                late = optimizer.limit_calls()
             else:
                 late = optimizer.late_calls()
         graph = Graph(shape, dtype, training=training, backward=training, update=update)
         pred = model.lower(graph, graph.input)
         graph.settle(None if training else pred)
         # A view of the input as output, say, has nothing to learn.
-        if training and pred.grad is None:
+        if training and (pred.grad is None or not any(self.learned)):
             raise ValueError("model: expected parameters to train, found none")
         self.output = pred
         self.target = Buffer(target.shape[1:], target.dtype)
@@ -90,6 +92,7 @@ class Program:
             and optimizer is self.optimizer
             and (optimizer is None or optimizer.serves(self.flat))
             and self.flat.holds(self.model.parameters())
+            and self.learned == [p.requires_grad for p in self.flat.parameters]
         )
 
     def bind(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:

@@ -275,6 +275,7 @@ def run_update(
             settings[len(config)] = (
                 <char*>lease.view[4].buf - <char*>lease.view[3].buf) // calls[1].itemsize
         calls[0].buf[0] = <char*>settings
+        calls[0].scalar[0] = 1
         calls[0].buf[HYPER] = calls[1].buf[HYPER] = <char*>hyper
         calls[1].dim[0] = lease.view[0].len // calls[1].itemsize
         ctx.rows = 1

@@ -188,7 +188,8 @@ cdef void linear_backward_weight_run(
 
 
 # -- linear_descend: W -= lr dy^T x, plain gradient descent in the product itself ------------
-# [0] x IN (R, k)  [1] dy IN (R, n)  [3] W INOUT (n, k)   leaf 0 product
+# [0] x IN (R, k)  [1] dy IN (R, n)  [3] W INOUT (n, k)  [6] hyper IN, of which the first is lr
+# leaf 0 product
 # dims k, n, -, rows of a sample
 
 cdef Split linear_descend_split(const Call* c, const Context* ctx) noexcept nogil:
@@ -202,7 +203,7 @@ cdef void linear_descend_run(
     cdef Py_ssize_t hi = tile_end(end, linear_descend_split(c, ctx).count, ROW_TILE, n)
     (<product_leaf>c.leaf[0])(
         hi - lo, k, all_rows(c, ctx), c.buf[1] + lo * size, 1, n, c.buf[0], k, 1,
-        -ctx.lr, True, c.buf[PARAM] + lo * k * size, k, NULL,
+        -(<const double*>c.buf[HYPER])[0], True, c.buf[PARAM] + lo * k * size, k, NULL,
         ctx.scratch + thread * ctx.scratch_size)
 
 

@@ -242,12 +242,13 @@ cdef void loss_mean_run(
 
 # -- prepare: what an optimizer's updates need in this step ------------------------------------
 # [0] config IN double  [6] hyper OUT double (16)   leaf 0 prepare
+# scalar 0 times the learning rate of the step
 
 cdef void prepare_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     (<prepare_leaf>c.leaf[0])(
-        <const double*>c.buf[0], ctx.lr, <double>ctx.step, <double*>c.buf[HYPER])
+        <const double*>c.buf[0], ctx.lr * c.scalar[0], <double>ctx.step, <double*>c.buf[HYPER])
 
 
 # -- update: an optimizer's step over a flat buffer, the gradient scaled first -----------------
@@ -304,6 +305,26 @@ cdef void clip_factor_run(
     factor = c.scalar[0] / (sqrt(total) + 1e-6)
     (<double*>c.buf[0])[0] = 1 if factor > 1 else factor    # NaN stays NaN
     (<double*>c.buf[0])[1] = sqrt(total)
+
+
+# -- limit_rows: rows of a weight whose norm is too large are scaled down to it ------------------
+# [0] W INOUT (n, k)   leaf 0 sum_squares  leaf 1 scale   dims n, k   scalar 0 the largest norm
+
+cdef Split limit_rows_split(const Call* c, const Context* ctx) noexcept nogil:
+    return split_rows(c.dim[0], c.dim[1])
+
+
+cdef void limit_rows_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t k = c.dim[1], block = row_block(k), r
+    cdef char* row
+    cdef double norm
+    for r in range(begin * block, min(c.dim[0], end * block)):
+        row = c.buf[0] + r * k * c.itemsize
+        norm = sqrt((<sum_squares_leaf>c.leaf[0])(row, k))
+        if norm > c.scalar[0]:
+            (<scale_leaf>c.leaf[1])(row, row, k, c.scalar[0] / norm)
 
 
 # -- dropout: noise by position, so that any division gives the same ---------------------------

@@ -19,6 +19,7 @@ cdef enum:
     OP_UPDATE
     OP_SQUARES
     OP_CLIP_FACTOR
+    OP_LIMIT_ROWS
     OP_DROPOUT
     OP_POOL
     OP_POOL_GRAD
@@ -32,6 +33,9 @@ cdef run_fn RUN[OP_COUNT]
 # Bytes of scratch that a thread needs for a product, and besides for a part of its output.
 PRODUCT_BYTES = PRODUCT_SCRATCH
 FORWARD_BYTES = OUTPUT_BYTES
+
+# Elements of a block of `update` and `squares`.
+UPDATE_BLOCK = BLOCK
 
 # What Python calls the operations, and the signatures of the leaves that each takes (no name for
 # a leaf the operation has no use for). A leaf may be None where the operation's comment says so.
@@ -70,6 +74,7 @@ define(OP_PREPARE, "prepare", serial_split, prepare_run, ("prepare",))
 define(OP_UPDATE, "update", update_split, update_run, ("scale", "", "update", "regularize"))
 define(OP_SQUARES, "squares", update_split, squares_run, ("sum_squares",))
 define(OP_CLIP_FACTOR, "clip_factor", serial_split, clip_factor_run)
+define(OP_LIMIT_ROWS, "limit_rows", limit_rows_split, limit_rows_run, ("sum_squares", "scale"))
 define(OP_DROPOUT, "dropout", map_split, dropout_run, ("dropout",))
 define(OP_POOL, "pool", pool_split, pool_run, ("pool",))
 define(OP_POOL_GRAD, "pool_grad", pool_split, pool_grad_run, ("pool_grad", "grad"))

@@ -92,6 +92,19 @@ class Layer:
         """The layer's parameters, its children's included, in order."""
         return list(self.named_parameters().values())
 
+    def requires_grad_(self, requires_grad: bool = True) -> "Layer":
+        """Have all parameters of the layer and its children learned, or leave them as they are.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> model = fastnn.Sequential(fastnn.Linear(4, 8), fastnn.ReLU(), fastnn.Linear(8, 3))
+        >>> _ = model[0].requires_grad_(False)  # train the last layer alone
+        """
+        for p in self.parameters():
+            p.requires_grad = bool(requires_grad)
+        return self
+
     @property
     def dtype(self) -> np.dtype:
         """The dtype that the layer computes in; float32 where nothing says otherwise."""

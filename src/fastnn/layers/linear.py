@@ -129,11 +129,11 @@ class Linear(Layer):
 class AffineNode(ActivatedNode):
     """``y = f(x W^T + b)`` of every row of a sample."""
 
-    learns = True
-
     def __init__(self, x, weight, bias):
         super().__init__(x)
         self.weight, self.bias = weight, bias
+        self.learns_bias = bias is not None and bias.requires_grad
+        self.learns = weight.requires_grad or self.learns_bias
         self.rows = math.prod(x.shape[:-1])  # of a sample
 
     def settle(self, graph):
@@ -160,6 +160,8 @@ class AffineNode(ActivatedNode):
         ]
 
     def backward(self, graph):
+        if self.y.grad is None:
+            return []
         n, k = self.weight.shape
         dy = self.y.grad
         calls = self.activation_backward()
@@ -177,22 +179,9 @@ class AffineNode(ActivatedNode):
                     params,
                 )
             )
-        weight = graph.update(self.weight)
-        buffers = (self.x.data, dy, weight.grad, *weight.buffers)
-        product = graph.leaf("product")
-        if weight.descend:
-            calls.append(Call("linear_descend", (product,), buffers, (k, n, 0, self.rows)))
-        else:
-            calls.append(
-                Call(
-                    "linear_backward_weight",
-                    (product, None, *weight.leaves),
-                    buffers,
-                    (k, n, self.slab, self.rows),
-                    weight.scalars,
-                )
-            )
-        if self.bias is not None:
+        if self.weight.requires_grad:
+            calls.append(self._weight_call(graph))
+        if self.learns_bias:
             bias = graph.update(self.bias)
             calls.append(
                 Call(
@@ -204,3 +193,18 @@ class AffineNode(ActivatedNode):
                 )
             )
         return calls
+
+    def _weight_call(self, graph) -> Call:
+        n, k = self.weight.shape
+        weight = graph.update(self.weight)
+        product = graph.leaf("product")
+        buffers = (self.x.data, self.y.grad, weight.grad, *weight.buffers)
+        if weight.descend:
+            return Call("linear_descend", (product,), buffers, (k, n, 0, self.rows))
+        return Call(
+            "linear_backward_weight",
+            (product, None, *weight.leaves),
+            buffers,
+            (k, n, self.slab, self.rows),
+            weight.scalars,
+        )
