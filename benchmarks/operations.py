@@ -103,6 +103,29 @@ def _activations():
         yield Case(f"{name}_backward", inputs, FLAT, "add", 3, "out")
 
 
+def _channels(rng, shape):
+    return normal(rng, shape), normal(rng, shape[1:2])
+
+
+def _grad_and_channels(rng, shape):
+    return normal(rng, shape), *_channels(rng, shape)
+
+
+def _maxout(rng, shape):
+    return normal(rng, (*shape[:-1], 2 * shape[-1])), 2
+
+
+def _grad_and_places(rng, shape):
+    return normal(rng, shape), rng.integers(0, 2, shape, np.int32), 2
+
+
+def _piecewise():
+    yield Case("prelu", _channels, ROWS, "copy", 2, "out")
+    yield Case("prelu_backward", _grad_and_channels, ROWS, "add", 3, "out")
+    yield Case("maxout", _maxout, ROWS, "add", 4, "out", variant="of 2")
+    yield Case("maxout_backward", _grad_and_places, ROWS, "add", 4, variant="of 2")
+
+
 def _row_wise():
     for name in ("softmax", "log_softmax"):
         yield Case(name, x, CLASSES, "copy", 2, "out")
@@ -145,7 +168,7 @@ def _updates():
         yield Case(name, inputs, FLAT, "adam", 3 + 2 * states, "", options, variant)
 
 
-CASES = (*_activations(), *_row_wise(), *_losses(), *_updates())
+CASES = (*_activations(), *_piecewise(), *_row_wise(), *_losses(), *_updates())
 
 
 def check(case: Case, shape: tuple[int, ...], numbers: Sequence[Sequence[float]]) -> None:

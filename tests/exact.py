@@ -144,6 +144,14 @@ def _mish_gate(x):
     return np.tanh(np.log1p(np.exp(x)))
 
 
+def _tanhshrink(x):
+    """By Lambert's continued fraction around 0, where x - tanh(x) cancels."""
+    near, k = np.clip(x, -2, 2), 0
+    for n in range(41, 1, -2):
+        k = near * near / (n + k)
+    return np.where(np.abs(x) < 2, near * (k / (1 + k)), x - np.tanh(x))
+
+
 _SELU_SCALE = np.longdouble("1.0507009873554804934193349852946")
 _SELU_ALPHA = np.longdouble("1.6732632423543772848170429916717")
 
@@ -155,15 +163,20 @@ FORWARD = {
     "leaky_relu": lambda x, slope: np.where(x > 0, x, slope * x),
     "relu6": lambda x: np.clip(x, 0, 6),
     "hardtanh": lambda x, low, high: np.clip(x, low, high),
+    "threshold": lambda x, threshold, value: np.where(x > threshold, x, value),
+    "hardshrink": lambda x, lambd: np.where(np.abs(x) > lambd, x, 0),
+    "softshrink": lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0),
     "hardsigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
     "hardswish": lambda x: x * (np.clip(x + 3, 0, 6) / 6),
     "softsign": lambda x: x / (1 + np.abs(x)),
     "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "celu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
     "sigmoid": _sigmoid,
     "log_sigmoid": lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
     "softplus": lambda x, b: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(b * x))) / b,
     "tanh": np.tanh,
+    "tanhshrink": _tanhshrink,
     "silu": lambda x: x * _sigmoid(x),
     "mish": lambda x: x * _mish_gate(x),
     "gelu_tanh": lambda x: x * _gelu_tanh_gate(x),
@@ -178,15 +191,20 @@ GRADIENT = {
     "leaky_relu": lambda y, slope: np.where(y > 0, 1, slope),
     "relu6": lambda y: np.where((y > 0) & (y < 6), 1, 0),
     "hardtanh": lambda y, low, high: np.where((y > low) & (y < high), 1, 0),
+    "threshold": lambda x, threshold, value: np.where(x > threshold, 1, 0),
+    "hardshrink": lambda y, lambd: np.where(y == 0, 0, 1),
+    "softshrink": lambda y, lambd: np.where(y == 0, 0, 1),
     "hardsigmoid": lambda x: np.where(np.abs(x) < 3, 1 / np.longdouble(6), 0),
     "hardswish": lambda x: np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) / 6)),
     "softsign": lambda y: (1 - np.abs(y)) ** 2,
     "elu": lambda y, alpha: np.where(y > 0, 1, y + alpha),
+    "celu": lambda y, alpha: np.where(y > 0, 1, (y + alpha) / alpha),
     "selu": lambda y: np.where(y > 0, _SELU_SCALE, y + _SELU_SCALE * _SELU_ALPHA),
     "sigmoid": lambda y: y * (1 - y),
     "log_sigmoid": lambda x: _sigmoid(-x),
     "softplus": lambda x, b: _sigmoid(b * x),
     "tanh": lambda y: (1 - y) * (1 + y),
+    "tanhshrink": lambda x: np.tanh(x) ** 2,
     "silu": lambda x: _sigmoid(x) * (1 + x * _sigmoid(-x)),
     "mish": lambda x: _mish_gate(x) + x * (1 - _mish_gate(x) ** 2) * _sigmoid(x),
     "gelu_tanh": _gelu_tanh_gradient,

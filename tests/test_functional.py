@@ -392,7 +392,7 @@ def test_a_thousand_adam_steps(dtype, tolerance, rng):
 def test_functional_and_reference_are_one_api():
     functions = {
         name
-        for part in ("activations", "rows", "losses", "updates")
+        for part in ("activations", "losses", "piecewise", "rows", "updates")
         for name, value in vars(getattr(reference, part)).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }

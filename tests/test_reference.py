@@ -250,7 +250,11 @@ TORCH_NAMES = {
 
 @pytest.mark.parametrize("name", [*ACTIVATIONS, *ROWS])
 def test_activations_against_pytorch(name, torch, rng):
-    options = {"gelu_tanh": {"approximate": "tanh"}, **{row: {"dim": -1} for row in ROWS}}
+    options = {
+        "gelu_tanh": {"approximate": "tanh"},
+        "threshold": {"threshold": 0, "value": 0},
+        **{row: {"dim": -1} for row in ROWS},
+    }
     if name in ("identity", "step"):
         pytest.skip("PyTorch has no such function")
     x = np.append(rng.uniform(-8, 8, 999), [-6.0, -3, -1, 0, 1, 3, 6]).reshape(2, -1)[:, :-1]

@@ -15,12 +15,16 @@ ACTIVATIONS = [
 ]
 
 
+# What PyTorch's class takes where fastnn's has a default.
+ARGUMENTS = {"Threshold": (0, 0)}
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_same_weights_give_same_outputs_and_gradients(name, rng, dtype):
     kind = getattr(torch, str(dtype))
     theirs = torch.nn.Sequential(
         torch.nn.Linear(20, 30, dtype=kind),
-        getattr(torch.nn, name)(),
+        getattr(torch.nn, name)(*ARGUMENTS.get(name, ())),
         torch.nn.Linear(30, 7, dtype=kind),
     )
     ours = fastnn.Sequential(

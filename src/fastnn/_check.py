@@ -238,3 +238,46 @@ def update(param, grad, **states):
         target(name, value, param.shape, param.dtype, not_be=read)
         read[name] = value
     return ready
+
+
+def channels(weight, out, **arrays):
+    """The arrays of an operation with a weight for all of them or for each of axis 1, ready,
+    weight last; and ((outer, channels, inner)), into which the axes fall."""
+    ready = elementwise(out, **arrays)
+    given = ready[0].shape
+    ready.append(floats("weight", weight, ready[0].dtype))
+    if weight.shape == (1,):
+        outer = given[0] if given else 1
+        return ready, (outer, 1, math.prod(given[1:]))
+    if len(given) < 2 or weight.shape != given[1:2]:
+        expected = f"(1,) or {given[1:2]}" if len(given) > 1 else "(1,)"
+        raise ValueError(f"weight: expected shape {expected}, got {weight.shape}")
+    if out is not None:
+        target("out", out, given, ready[0].dtype, may_be=arrays, not_be={"weight": weight})
+    return ready, (given[0], given[1], math.prod(given[2:]))
+
+
+def pieces(name, value, count):
+    """value as a plain array whose last axis falls into groups of so many, and its shape by
+    groups."""
+    ready = floats(name, value)
+    at_least_1d(name, value)
+    if value.shape[-1] % count:
+        raise ValueError(
+            f"{name}: expected a last axis that is a multiple of {count}, got shape {value.shape}"
+        )
+    return ready, (*value.shape[:-1], value.shape[-1] // count)
+
+
+def places(name, value, expected_shape, count):
+    """Which of so many: int32 in range, contiguous."""
+    _array(name, value)
+    if value.dtype != np.int32:
+        raise TypeError(f"{name}: expected int32, got {value.dtype.name}")
+    shape(name, value, expected_shape)
+    if value.size and not (value.min() >= 0 and value.max() < count):
+        low, high = value.min(), value.max()
+        raise ValueError(
+            f"{name}: expected integers in [0, {count}), got {low if low < 0 else high}"
+        )
+    return np.require(value, requirements=("C", "A", "E"))

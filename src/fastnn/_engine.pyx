@@ -109,6 +109,7 @@ cdef void interrupt(Context* ctx, object error) noexcept:
 include "engine/ops.pxi"
 include "engine/linear.pxi"
 include "engine/pool.pxi"
+include "engine/piecewise.pxi"
 include "engine/table.pxi"
 include "engine/team.pxi"
 include "engine/drive.pxi"

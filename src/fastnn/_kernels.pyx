@@ -24,6 +24,7 @@ include "kernels/losses.pxi"
 include "kernels/updates.pxi"
 include "kernels/movement.pxi"
 include "kernels/pool.pxi"
+include "kernels/piecewise.pxi"
 
 cdef extern from "kernels/product.h":
     void product_float()
@@ -80,6 +81,21 @@ activation(
     <void*>hardtanh_forward[double], <void*>hardtanh_backward[double],
 )
 activation(
+    "threshold",
+    <void*>threshold_forward[float], <void*>threshold_backward[float],
+    <void*>threshold_forward[double], <void*>threshold_backward[double],
+)
+activation(
+    "hardshrink",
+    <void*>hardshrink_forward[float], <void*>shrink_backward[float],
+    <void*>hardshrink_forward[double], <void*>shrink_backward[double],
+)
+activation(
+    "softshrink",
+    <void*>softshrink_forward[float], <void*>shrink_backward[float],
+    <void*>softshrink_forward[double], <void*>shrink_backward[double],
+)
+activation(
     "hardsigmoid",
     <void*>hardsigmoid_forward[float], <void*>hardsigmoid_backward[float],
     <void*>hardsigmoid_forward[double], <void*>hardsigmoid_backward[double],
@@ -98,6 +114,11 @@ activation(
     "elu",
     <void*>elu_forward[float], <void*>elu_backward[float],
     <void*>elu_forward[double], <void*>elu_backward[double],
+)
+activation(
+    "celu",
+    <void*>celu_forward[float], <void*>celu_backward[float],
+    <void*>celu_forward[double], <void*>celu_backward[double],
 )
 activation(
     "selu",
@@ -123,6 +144,11 @@ activation(
     "tanh",
     <void*>tanh_forward[float], <void*>tanh_backward[float],
     <void*>tanh_forward[double], <void*>tanh_backward[double],
+)
+activation(
+    "tanhshrink",
+    <void*>tanhshrink_forward[float], <void*>tanhshrink_backward[float],
+    <void*>tanhshrink_forward[double], <void*>tanhshrink_backward[double],
 )
 activation(
     "silu",
@@ -248,6 +274,22 @@ export("squares.sum", "fastnn.sum_squares", <void*>squares_sum[float], <void*>sq
 export("scale.apply", "fastnn.scale", <void*>scale_apply[float], <void*>scale_apply[double])
 export("add.apply", "fastnn.add", <void*>add_apply[float], <void*>add_apply[double])
 export("dropout.apply", "fastnn.dropout", <void*>dropout_apply[float], <void*>dropout_apply[double])
+export(
+    "prelu.forward", "fastnn.prelu", <void*>prelu_forward[float], <void*>prelu_forward[double]
+)
+export(
+    "prelu.backward", "fastnn.prelu_grad",
+    <void*>prelu_backward[float], <void*>prelu_backward[double],
+)
+export("rrelu.apply", "fastnn.rrelu", <void*>rrelu_apply[float], <void*>rrelu_apply[double])
+export(
+    "maxout.forward", "fastnn.maxout",
+    <void*>maxout_forward[float], <void*>maxout_forward[double],
+)
+export(
+    "maxout.backward", "fastnn.maxout_grad",
+    <void*>maxout_backward[float], <void*>maxout_backward[double],
+)
 export(
     "gather.float32", "fastnn.gather",
     <void*>gather[float, float], <void*>gather[float, double],

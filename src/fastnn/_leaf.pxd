@@ -135,6 +135,61 @@ ctypedef void (*dropout_leaf)(  # "fastnn.dropout"
     double p,
 ) noexcept nogil
 
+# y = x where x > 0, else weight * x: the weight of its element, or one for all (shared).
+ctypedef void (*prelu_leaf)(  # "fastnn.prelu"
+    const void* x,          # IN  (n)
+    const void* weight,     # IN  (n), or (1)
+    void* y,                # OUT (n), may be x
+    Py_ssize_t n,
+    bint shared,
+) noexcept nogil
+
+# Its backward: dx, and what the gradient of the weight is the sum of: grad * min(x, 0), by
+# element, or summed in double where the weight is shared.
+ctypedef void (*prelu_grad_leaf)(  # "fastnn.prelu_grad"
+    const void* grad,       # IN  (n)
+    const void* x,          # IN  (n)
+    const void* weight,     # IN  (n), or (1)
+    void* dx,               # OUT (n), may be grad
+    void* terms,            # OUT (n), or (1)
+    Py_ssize_t n,
+    bint shared,
+) noexcept nogil
+
+# y = grad where x > 0, else slope * grad, of a random slope: uniform from lower to upper, or with
+# reciprocal one over a number uniform from lower to upper. The noise is that of dropout; `first`
+# to `first + n` do not cross a multiple of 2^32. Forward is the call with x as grad.
+ctypedef void (*rrelu_leaf)(  # "fastnn.rrelu"
+    const void* grad,       # IN  (n)
+    const void* x,          # IN  (n)
+    void* y,                # OUT (n), may be grad
+    Py_ssize_t n,
+    Py_ssize_t first,
+    unsigned long long key,
+    double lower,
+    double upper,
+    bint reciprocal,
+) noexcept nogil
+
+# y[i] is the largest of x[i], the first of equal ones, and which[i] tells its place. NaN is larger
+# than any number.
+ctypedef void (*maxout_leaf)(  # "fastnn.maxout"
+    const void* x,          # IN  (n, pieces)
+    void* y,                # OUT (n)
+    int* which,             # OUT (n), or NULL
+    Py_ssize_t n,
+    Py_ssize_t pieces,
+) noexcept nogil
+
+# Its backward: dx[i] is zero but for dx[i, which[i]] = grad[i].
+ctypedef void (*maxout_grad_leaf)(  # "fastnn.maxout_grad"
+    const void* grad,       # IN  (n)
+    const int* which,       # IN  (n)
+    void* dx,               # OUT (n, pieces)
+    Py_ssize_t n,
+    Py_ssize_t pieces,
+) noexcept nogil
+
 # Rows out of a data set: y[r] = scale * x[index[r]], x of another type where its name says so.
 ctypedef void (*gather_leaf)(  # "fastnn.gather"
     const void* x,              # IN  (any, cols) with a row stride of ld bytes

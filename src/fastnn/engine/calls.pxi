@@ -285,3 +285,29 @@ def run_update(
         return True
     finally:
         give_back(&lease)
+
+
+def run_alone(str op, list leaves, tuple buffers, tuple written, tuple dims, Py_ssize_t rows):
+    """One call of an operation with one leaf, given for float32 and float64.
+
+    Arrays are contiguous, or None, and of the types and shapes that the operation's comment asks
+    for, the first of them of the operation's own type: the caller has seen to it. `written` tells
+    of each whether it is written.
+    """
+    cdef Call call
+    cdef Context ctx
+    cdef Lease lease
+    cdef Py_ssize_t i
+    lease.count = 0
+    clear(&call, OPS[op])
+    try:
+        for i in range(len(buffers)):
+            call.buf[i] = borrow(&lease, buffers[i], written[i])
+        call.itemsize = <int>lease.view[0].itemsize
+        set_leaves(&call, (leaves[call.itemsize == 8],))
+        for i in range(len(dims)):
+            call.dim[i] = dims[i]
+        ctx.rows = rows
+        run_once(&call, 0, 1, &ctx)
+    finally:
+        give_back(&lease)

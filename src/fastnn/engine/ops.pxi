@@ -338,14 +338,19 @@ cdef inline unsigned long long mix(unsigned long long x) noexcept nogil:
     return x ^ (x >> 31)
 
 
+cdef inline unsigned long long noise_key(const Call* c, const Context* ctx) noexcept nogil:
+    # Of the layer whose number is dim 1, in this step.
+    return mix(
+        mix(mix(ctx.seed + 0x9E3779B97F4A7C15ULL) + <unsigned long long>c.dim[1])
+        + <unsigned long long>ctx.step)
+
+
 cdef void dropout_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Py_ssize_t lo = begin * BLOCK, hi = min(ctx.rows * c.dim[0], end * BLOCK)
     cdef Py_ssize_t skip = lo * c.itemsize
-    cdef unsigned long long key = mix(
-        mix(mix(ctx.seed + 0x9E3779B97F4A7C15ULL) + <unsigned long long>c.dim[1])
-        + <unsigned long long>ctx.step)
+    cdef unsigned long long key = noise_key(c, ctx)
     (<dropout_leaf>c.leaf[0])(
         c.buf[0] + skip, c.buf[1] + skip, hi - lo, lo, key, c.scalar[0])
 

@@ -23,6 +23,11 @@ cdef enum:
     OP_DROPOUT
     OP_POOL
     OP_POOL_GRAD
+    OP_PRELU_FORWARD
+    OP_PRELU_BACKWARD
+    OP_RRELU
+    OP_MAXOUT
+    OP_MAXOUT_GRAD
     OP_PYTHON
     OP_GATHER
     OP_COUNT
@@ -78,6 +83,11 @@ define(OP_LIMIT_ROWS, "limit_rows", limit_rows_split, limit_rows_run, ("sum_squa
 define(OP_DROPOUT, "dropout", map_split, dropout_run, ("dropout",))
 define(OP_POOL, "pool", pool_split, pool_run, ("pool",))
 define(OP_POOL_GRAD, "pool_grad", pool_split, pool_grad_run, ("pool_grad", "grad"))
+define(OP_PRELU_FORWARD, "prelu_forward", prelu_split, prelu_forward_run, ("prelu",))
+define(OP_PRELU_BACKWARD, "prelu_backward", prelu_split, prelu_backward_run, ("prelu_grad",))
+define(OP_RRELU, "rrelu", map_split, rrelu_run, ("rrelu",))
+define(OP_MAXOUT, "maxout", maxout_split, maxout_run, ("maxout",))
+define(OP_MAXOUT_GRAD, "maxout_grad", maxout_split, maxout_grad_run, ("maxout_grad",))
 define(OP_PYTHON, "python", serial_split, python_run)
 define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
 

@@ -14,10 +14,17 @@ Rules that hold for every function here:
 ``fastnn.reference`` holds the same functions as formulas in plain NumPy.
 """
 
-from fastnn.functional import activations, adam, losses, updates
+from fastnn.functional import activations, adam, losses, piecewise, updates
 from fastnn.functional.activations import *  # noqa: F403  (a pair for each row of the registry)
 from fastnn.functional.adam import *  # noqa: F403
 from fastnn.functional.losses import *  # noqa: F403
+from fastnn.functional.piecewise import *  # noqa: F403
 from fastnn.functional.updates import *  # noqa: F403
 
-__all__ = [*activations.__all__, *losses.__all__, *updates.__all__, *adam.__all__]
+__all__ = [
+    *activations.__all__,
+    *piecewise.__all__,
+    *losses.__all__,
+    *updates.__all__,
+    *adam.__all__,
+]

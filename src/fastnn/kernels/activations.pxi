@@ -116,6 +116,57 @@ cdef void hardtanh_backward(
     clip_backward(grad, y, dx, n, <real>params[0], <real>params[1])
 
 
+cdef void threshold_forward(
+    const real* x, real* y, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef real threshold = <real>params[0], value = <real>params[1]
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = value if x[i] <= threshold else x[i]
+
+
+cdef void threshold_backward(
+    const real* grad, const real* x, real* dx, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef real threshold = <real>params[0], g
+    cdef Py_ssize_t i
+    for i in range(n):
+        g = grad[i]
+        dx[i] = <real>0 if x[i] <= threshold else g
+
+
+cdef void hardshrink_forward(
+    const real* x, real* y, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef real lambd = <real>params[0]
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = <real>0 if magnitude(x[i]) <= lambd else x[i]
+
+
+cdef void softshrink_forward(
+    const real* x, real* y, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef real lambd = <real>params[0]
+    cdef Py_ssize_t i
+    cdef real above, below
+    for i in range(n):
+        above = x[i] - lambd
+        below = x[i] + lambd
+        y[i] = <real>0 if magnitude(x[i]) <= lambd else (above if x[i] > 0 else below)
+
+
+cdef void shrink_backward(
+    const real* grad, const real* y, real* dx, Py_ssize_t n, const double* params
+) noexcept nogil:
+    # Of both: what has not been set to zero goes on.
+    cdef Py_ssize_t i
+    cdef real g
+    for i in range(n):
+        g = grad[i]
+        dx[i] = <real>0 if y[i] == 0 else g
+
+
 cdef void hardsigmoid_forward(
     const real* x, real* y, Py_ssize_t n, const double* params
 ) noexcept nogil:
@@ -189,6 +240,24 @@ cdef void elu_backward(
     cdef Py_ssize_t i
     for i in range(n):
         dx[i] = grad[i] * (<real>1 if y[i] > 0 else y[i] + alpha)
+
+
+cdef void celu_forward(
+    const real* x, real* y, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef real alpha = <real>params[0]
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = x[i] if x[i] > 0 else alpha * expm1_nonpositive(at_most(x[i], <real>0) / alpha)
+
+
+cdef void celu_backward(
+    const real* grad, const real* y, real* dx, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef real alpha = <real>params[0]
+    cdef Py_ssize_t i
+    for i in range(n):
+        dx[i] = grad[i] * (<real>1 if y[i] > 0 else (y[i] + alpha) / alpha)
 
 
 cdef void selu_forward(
@@ -286,6 +355,24 @@ cdef void tanh_backward(
     cdef Py_ssize_t i
     for i in range(n):
         dx[i] = grad[i] * ((<real>1 - y[i]) * (<real>1 + y[i]))  # 1 - y * y would cancel
+
+
+cdef void tanhshrink_forward(
+    const real* x, real* y, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = tanhshrink_of(x[i])
+
+
+cdef void tanhshrink_backward(
+    const real* grad, const real* x, real* dx, Py_ssize_t n, const double* params
+) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef real t
+    for i in range(n):
+        t = tanh_of(x[i])
+        dx[i] = grad[i] * (t * t)
 
 
 cdef inline real gate(real x, real z, real hi, real lo) noexcept nogil:

@@ -242,6 +242,45 @@ cdef inline real tanh_of(real x) noexcept nogil:
     return x + x * (u * p) if z < <real>2 else (-large if x < 0 else large)
 
 
+cdef inline real tanhshrink_of(real x) noexcept nogil:
+    """x - tanh(x), which would cancel: x^3 P(x^2) up to 1, beyond it, with e = exp(-2 |x|),
+    ((|x| - 1) + (|x| + 1) e) / (1 + e), of two terms of one sign."""
+    cdef real u = x * x, z = magnitude(x)
+    cdef real bounded = at_most(z, <real>20)
+    cdef real e = exp_times(<real>1, <real>-2 * bounded, <real>0)
+    cdef real large = ((z - <real>1) + (bounded + <real>1) * e) / (<real>1 + e)
+    cdef real p
+    if real is float:
+        p = -<float>0.000142822682  # (1 - tanh(x) / x) / x^2 on |x| <= 1: 2^-23.9
+        p = p * u + <float>0.000923604763
+        p = p * u - <float>0.00320694735
+        p = p * u + <float>0.00869794656
+        p = p * u - <float>0.0218295846
+        p = p * u + <float>0.053963419
+        p = p * u - <float>0.133333102
+        p = p * u + <float>0.333333343
+    else:
+        p = -2.8986374865507888e-9  # likewise: 2^-54.0
+        p = p * u + 3.3238073279628356e-8
+        p = p * u - 1.8960856488804524e-7
+        p = p * u + 7.3735548495240544e-7
+        p = p * u - 2.2772796002113825e-6
+        p = p * u + 6.17729026572284e-6
+        p = p * u - 1.5745852154105247e-5
+        p = p * u + 3.9193919051293662e-5
+        p = p * u - 9.68837460448717e-5
+        p = p * u + 0.00023912010540632541
+        p = p * u - 0.00059002552479231105
+        p = p * u + 0.0014558340902987884
+        p = p * u - 0.0035921280043245203
+        p = p * u + 0.0088632355275741759
+        p = p * u - 0.021869488536052632
+        p = p * u + 0.053968253968251577
+        p = p * u - 0.1333333333333333
+        p = p * u + 0.33333333333333331
+    return x * (u * p) if z < <real>1 else (-large if x < 0 else large)
+
+
 # The tail of the normal distribution: 1 - Phi(z) = exp(-z^2 / 2) P / (z + K), where P is a
 # polynomial in w = z / (z + K) (after Shepherd and Laframboise, 1981). A small K costs terms and
 # saves roundings; these two have reciprocals that are as good as exact.

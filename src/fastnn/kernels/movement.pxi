@@ -114,6 +114,11 @@ cdef inline uint32_t noise(uint32_t position, uint32_t key0, uint32_t key1) noex
     return h ^ (h >> 14)
 
 
+cdef inline uint64_t noise_key(uint64_t key, uint64_t position) noexcept nogil:
+    # Both keys of `noise` for a position and all that share its upper half.
+    return mix64(key + (position >> 32) * <uint64_t>0x9e3779b97f4a7c15)
+
+
 cdef void dropout_apply(
     const real* x, real* y, Py_ssize_t n, Py_ssize_t first, unsigned long long key, double p
 ) noexcept nogil:
@@ -127,7 +132,7 @@ cdef void dropout_apply(
     while i < n:
         # The upper half of the position goes into the key, so a run ends where it changes.
         low = <uint32_t>position
-        mixed = mix64(key + (position >> 32) * <uint64_t>0x9e3779b97f4a7c15)
+        mixed = noise_key(key, position)
         key0 = <uint32_t>mixed
         key1 = <uint32_t>(mixed >> 32)
         stop = min(n, i + (<Py_ssize_t>1 << 32) - <Py_ssize_t>low)

@@ -4,6 +4,7 @@ from fastnn.layers.activations import ACTIVATION_LAYERS, Activation, LogSoftmax,
 from fastnn.layers.base import Layer
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.linear import Linear
+from fastnn.layers.piecewise import Maxout, PReLU, RReLU
 from fastnn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastnn.layers.sequential import Sequential
 from fastnn.layers.shape import Flatten
@@ -21,6 +22,9 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
+    "Maxout",
+    "PReLU",
+    "RReLU",
     "Sequential",
     "Softmax",
 ]

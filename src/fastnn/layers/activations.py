@@ -109,6 +109,10 @@ class Activation(Layer):
     name: str  # of the registry's row
     keeps_shape = True
 
+    @property
+    def acts_as(self):
+        return self.name
+
     def __init__(self, **params):
         self._params = activation_params(self.name, **params)
 
@@ -167,6 +171,7 @@ _CLASS_NAMES = {
     "leaky_relu": "LeakyReLU",
     "relu6": "ReLU6",
     "elu": "ELU",
+    "celu": "CELU",
     "selu": "SELU",
     "gelu": "GELU",
     "gelu_tanh": "GELUTanh",

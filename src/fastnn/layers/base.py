@@ -33,6 +33,8 @@ class Layer:
     """
 
     keeps_shape = False  # whether samples of any shape come out in the same shape
+    # The activation of the registry by which layers before this one choose their initialiser.
+    acts_as: str | None = None
     _last = None  # the pass of the last forward
 
     @cached_property

@@ -95,8 +95,9 @@ class Linear(Layer):
             hint = "; put a Flatten before it" if np.prod(shape) == self.in_features else ""
             axes = "..., " if len(shape) > 1 else ""
             tail = "" if axes else ","
+            name = type(self).__name__
             raise ValueError(
-                f"Linear: expected samples of shape ({axes}{self.in_features}{tail}), "
+                f"{name}: expected samples of shape ({axes}{self.in_features}{tail}), "
                 f"got {shape}{hint}"
             )
         return (*shape[:-1], self.out_features)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from fastnn.layers.activations import Activation
 from fastnn.layers.base import Layer
 
 
@@ -38,8 +37,8 @@ class Sequential(Layer):
             raise ValueError("layers: expected each layer once, got one twice")
         self.layers = layers
         for i, layer in enumerate(layers):
-            if isinstance(layer, Activation):
-                any(before.suit(layer.name) for before in reversed(layers[:i]))
+            if layer.acts_as is not None:
+                any(before.suit(layer.acts_as) for before in reversed(layers[:i]))
         # Each parameter has a stream of its own; a container around this one gives new ones,
         # as long as nothing is drawn.
         for i, p in enumerate(self.parameters()):

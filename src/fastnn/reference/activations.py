@@ -221,3 +221,57 @@ def log_sigmoid(x):
 @_formula
 def log_sigmoid_backward(grad, x):
     return grad * sigmoid(-x)
+
+
+@_formula
+def threshold(x, *, threshold=0.0, value=0.0):
+    return np.where(x <= threshold, x.dtype.type(value), x)
+
+
+@_formula
+def threshold_backward(grad, x, *, threshold=0.0, value=0.0):
+    return np.where(x <= threshold, 0, grad)
+
+
+@_formula
+def hardshrink(x, *, lambd=0.5):
+    return np.where(np.abs(x) <= lambd, 0, x)
+
+
+@_formula
+def hardshrink_backward(grad, y, *, lambd=0.5):
+    return np.where(y == 0, 0, grad)
+
+
+@_formula
+def softshrink(x, *, lambd=0.5):
+    return np.where(np.abs(x) <= lambd, 0, x - np.copysign(x.dtype.type(lambd), x))
+
+
+@_formula
+def softshrink_backward(grad, y, *, lambd=0.5):
+    return np.where(y == 0, 0, grad)
+
+
+@_formula
+def celu(x, *, alpha=1.0):
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+@_formula
+def celu_backward(grad, y, *, alpha=1.0):
+    return grad * np.where(y > 0, 1, (y + alpha) / alpha)
+
+
+@_formula
+def tanhshrink(x):
+    """Around 0 from tanh(x) = x / (1 + k), k = x^2 / (3 + x^2 / (5 + ...)) (Lambert, 1761)."""
+    near, k = np.clip(x, -1, 1), 0
+    for n in range(25, 1, -2):
+        k = near * near / (n + k)
+    return np.where(np.abs(x) < 1, near * (k / (1 + k)), x - np.tanh(x))
+
+
+@_formula
+def tanhshrink_backward(grad, x):
+    return grad * np.tanh(x) ** 2
