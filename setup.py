@@ -47,6 +47,9 @@ if gcc_like and x86_64:
     VARIANTS["_kernels_v4"] = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
 
 
+HEADERS = glob.glob("src/fastnn/kernels/*.h")
+
+
 def extension(name, flags, **options):
     return Extension(
         f"fastnn.{name}",
@@ -60,11 +63,8 @@ def extension(name, flags, **options):
 
 
 extensions = [extension("_cpu", [])]
-extensions += [
-    extension(name, math + flags, depends=glob.glob("src/fastnn/kernels/*.h"))
-    for name, flags in VARIANTS.items()
-]
-extensions += [extension("_engine", openmp, link=openmp)]
+extensions += [extension(name, math + flags, depends=HEADERS) for name, flags in VARIANTS.items()]
+extensions += [extension("_engine", openmp, link=openmp, depends=HEADERS)]
 
 setup(
     ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES),

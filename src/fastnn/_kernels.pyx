@@ -31,6 +31,16 @@ cdef extern from "kernels/product.h":
     void product_double()
     void product_transposed_float()
     void product_transposed_double()
+    void product_rows_float()
+    void product_rows_double()
+
+cdef extern from "kernels/convolution.h":
+    void unfold_float()
+    void unfold_double()
+    void fold_float()
+    void fold_double()
+    void crop_float()
+    void crop_double()
 
 
 LEAVES = {}
@@ -318,3 +328,10 @@ export(
     "product.transposed", "fastnn.product_transposed",
     <void*>product_transposed_float, <void*>product_transposed_double,
 )
+export("product.rows", "fastnn.product_rows", <void*>product_rows_float, <void*>product_rows_double)
+export("bias.add_rows", "fastnn.bias", <void*>bias_add_rows[float], <void*>bias_add_rows[double])
+export("transpose", "fastnn.transpose", <void*>transpose[float], <void*>transpose[double])
+export("numbers.sum", "fastnn.sum", <void*>numbers_sum[float], <void*>numbers_sum[double])
+export("stencil.unfold", "fastnn.unfold", <void*>unfold_float, <void*>unfold_double)
+export("stencil.fold", "fastnn.fold", <void*>fold_float, <void*>fold_double)
+export("stencil.crop", "fastnn.crop", <void*>crop_float, <void*>crop_double)

@@ -72,10 +72,10 @@ ctypedef void (*prepare_leaf)(  # "fastnn.prepare"
     double* hyper,          # OUT (16)
 ) noexcept nogil
 
-# In-place addition of a row vector to each row.
+# In-place addition of a vector to each row, or of a number to each.
 ctypedef void (*bias_leaf)(  # "fastnn.bias"
     void* y,                # INOUT (rows, cols) with a row stride of ld elements
-    const void* bias,       # IN    (cols)
+    const void* bias,       # IN    (cols), or (rows)
     Py_ssize_t rows,
     Py_ssize_t cols,
     Py_ssize_t ld,
@@ -259,4 +259,67 @@ ctypedef void (*product_transposed_leaf)(  # "fastnn.product_transposed"
     void* c, Py_ssize_t c_row,  # OUT (m, n)
     Py_ssize_t whole_m, Py_ssize_t whole_n,
     void* scratch,              # (PRODUCT_SCRATCH) bytes
+) noexcept nogil
+
+# C = A @ B^T, or C += A @ B^T, for rows any distance apart; whole_m and whole_n likewise.
+ctypedef void (*product_rows_leaf)(  # "fastnn.product_rows"
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const void* a, Py_ssize_t a_row,    # IN  (m, k)
+    const void* b, Py_ssize_t b_row,    # IN  (n, k)
+    bint add,
+    void* c, Py_ssize_t c_row,  # OUT (m, n), INOUT with add
+    Py_ssize_t whole_m, Py_ssize_t whole_n,
+    void* scratch,              # (PRODUCT_SCRATCH) bytes
+) noexcept nogil
+
+cdef extern from "kernels/stencil.h":
+    ctypedef struct Stencil "fastnn_stencil":
+        Py_ssize_t height, width            # of the image
+        Py_ssize_t kernel_y, kernel_x
+        Py_ssize_t stride_y, stride_x
+        Py_ssize_t top, left                # width of the border of zeros
+        Py_ssize_t dilation_y, dilation_x
+        Py_ssize_t out_height, out_width
+    Py_ssize_t frame_pitch "fastnn_frame_pitch"(const Stencil* w) noexcept nogil
+    Py_ssize_t frame_rows "fastnn_frame_rows"(const Stencil* w, Py_ssize_t rows) noexcept nogil
+
+# A part of the matrix of what each tap (channel, ky, kx) meets at each pixel of the output.
+ctypedef void (*unfold_leaf)(  # "fastnn.unfold"
+    const void* x,              # IN  (channels, height, width)
+    const Stencil* stencil,
+    Py_ssize_t begin, Py_ssize_t end,       # rows: taps
+    Py_ssize_t first, Py_ssize_t last,      # columns: pixels
+    void* y, Py_ssize_t y_row,  # OUT (end - begin, last - first)
+    void* scratch,              # (frame_rows of the pixels' rows * frame_pitch) and a vector more
+) noexcept nogil
+
+# Adds some channels' part of such a matrix to their frames: see kernels/convolution.h.
+ctypedef void (*fold_leaf)(  # "fastnn.fold"
+    const void* x, Py_ssize_t x_row,        # IN    (channels * taps, last - first), and a vector
+    const Stencil* stencil,
+    Py_ssize_t channels,
+    Py_ssize_t first, Py_ssize_t last,
+    void* frames,               # INOUT (channels, frame_rows, frame_pitch), and a vector more
+) noexcept nogil
+
+# The images in some channels' frames.
+ctypedef void (*crop_leaf)(  # "fastnn.crop"
+    const void* frames,         # IN  (channels, frame_rows, frame_pitch)
+    const Stencil* stencil,
+    Py_ssize_t channels,
+    void* x,                    # OUT (channels, height, width)
+) noexcept nogil
+
+# y[j, i] = x[i, j]
+ctypedef void (*transpose_leaf)(  # "fastnn.transpose"
+    const void* x,              # IN  (rows, cols)
+    void* y, Py_ssize_t y_row,  # OUT (cols, rows)
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+) noexcept nogil
+
+# The sum of n numbers, in double, in an order that depends on n alone.
+ctypedef double (*sum_leaf)(  # "fastnn.sum"
+    const void* x,          # IN (n)
+    Py_ssize_t n,
 ) noexcept nogil

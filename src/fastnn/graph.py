@@ -66,6 +66,14 @@ class Value:
     def width(self) -> int:
         return int(np.prod(self.shape))
 
+    def take_epilogue(self) -> tuple:
+        """(leaf, saved, params) for whoever writes the gradient to apply from now on; (None, None,
+        ()) where there is nothing to apply."""
+        if self.epilogue is None:
+            return None, None, ()
+        self.epilogue.applied = True
+        return self.epilogue.leaf, self.epilogue.saved, self.epilogue.params
+
     # Once the graph is compiled; a view's buffer is another's, of another shape.
 
     def rows(self, n: int) -> np.ndarray:

@@ -34,6 +34,8 @@ class Parameter:
         float32 or float64.
     decay : bool
         Whether L1 and L2 penalties and a largest norm apply: to weights, not to biases.
+    mask : array of bool, optional
+        False for elements that are zero and stay so.
 
     Attributes
     ----------
@@ -49,12 +51,13 @@ class Parameter:
         does not fill it: there, a gradient is used up as soon as it is known.
     """
 
-    def __init__(self, shape, init, dtype=np.float32, *, decay=True):
+    def __init__(self, shape, init, dtype=np.float32, *, decay=True, mask=None):
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self.init = init
         self.decay = decay
         self.requires_grad = True
+        self.mask = mask
         self.rng: np.random.Generator | None = None
         self._data = None
         self._grad = None
@@ -76,6 +79,8 @@ class Parameter:
             if values.shape != self.shape:
                 raise ValueError(f"init: expected values of shape {self.shape}, got {values.shape}")
             self._data = np.ascontiguousarray(values, self.dtype)
+            if self.mask is not None:
+                self._data = np.where(self.mask, self._data, self.dtype.type(0))
         return self._data
 
     def set(self, values: np.ndarray) -> None:

@@ -30,6 +30,11 @@ cdef enum:
     OP_MAXOUT_GRAD
     OP_PYTHON
     OP_GATHER
+    OP_CONVOLUTION_FORWARD
+    OP_CONVOLUTION_BACKWARD_INPUT
+    OP_CONVOLUTION_BACKWARD_WEIGHT
+    OP_CONVOLUTION_SUM_WEIGHT
+    OP_MAP_SUMS
     OP_COUNT
 
 cdef split_fn SPLIT[OP_COUNT]
@@ -38,6 +43,7 @@ cdef run_fn RUN[OP_COUNT]
 # Bytes of scratch that a thread needs for a product, and besides for a part of its output.
 PRODUCT_BYTES = PRODUCT_SCRATCH
 FORWARD_BYTES = OUTPUT_BYTES
+CONVOLUTION_PARTS = WEIGHT_PARTS
 
 # Elements of a block of `update` and `squares`.
 UPDATE_BLOCK = BLOCK
@@ -90,6 +96,19 @@ define(OP_MAXOUT, "maxout", maxout_split, maxout_run, ("maxout",))
 define(OP_MAXOUT_GRAD, "maxout_grad", maxout_split, maxout_grad_run, ("maxout_grad",))
 define(OP_PYTHON, "python", serial_split, python_run)
 define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
+
+define(OP_CONVOLUTION_FORWARD, "convolution_forward", convolution_forward_split,
+       convolution_forward_run, ("bias", "map", "product", "unfold"))
+define(OP_CONVOLUTION_BACKWARD_INPUT, "convolution_backward_input",
+       convolution_backward_input_split, convolution_backward_input_run,
+       ("grad", "product", "fold", "crop"))
+define(OP_CONVOLUTION_BACKWARD_WEIGHT, "convolution_backward_weight",
+       convolution_backward_weight_split, convolution_backward_weight_run,
+       ("product_rows", "unfold"))
+define(OP_CONVOLUTION_SUM_WEIGHT, "convolution_sum_weight", convolution_sum_weight_split,
+       convolution_sum_weight_run, ("column_sum", "transpose"))
+define(OP_MAP_SUMS, "map_sums", map_sums_split, map_sums_run,
+       ("sum", "", "update", "regularize"))
 
 
 cdef inline void run_part(

@@ -19,6 +19,27 @@ cdef void bias_add(
         y += ld
 
 
+cdef void bias_add_rows(
+    real* y, const real* bias, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld
+) noexcept nogil:
+    cdef Py_ssize_t r, j
+    cdef real b
+    for r in range(rows):
+        b = bias[r]
+        for j in range(cols):
+            y[j] += b
+        y += ld
+
+
+cdef void transpose(
+    const real* x, real* y, Py_ssize_t y_row, Py_ssize_t rows, Py_ssize_t cols
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for j in range(cols):
+        for i in range(rows):
+            y[j * y_row + i] = x[i * cols + j]
+
+
 cdef inline void add_rows(
     const real* x, double* total, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t ld, bint begin
 ) noexcept nogil:
@@ -78,6 +99,10 @@ cdef void regularize_apply(
 
 cdef double squares_sum(const real* x, Py_ssize_t n) noexcept nogil:
     return row_dot(x, x, n, <real>0, False)
+
+
+cdef double numbers_sum(const real* x, Py_ssize_t n) noexcept nogil:
+    return row_sum(x, n)
 
 
 cdef void scale_apply(const real* x, real* y, Py_ssize_t n, double a) noexcept nogil:

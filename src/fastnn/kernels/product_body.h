@@ -289,7 +289,7 @@ static void NAME(product)(
 FASTNN_INLINE void NAME(dots_tile)(
     const int rows, const int cols, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     const REAL *a, Py_ssize_t a_row, const REAL *b, Py_ssize_t b_row,
-    REAL *c, Py_ssize_t c_row)
+    int add, REAL *c, Py_ssize_t c_row)
 {
     const REAL *left[LANES], *right[LANES];
     REAL out[LANES];
@@ -358,13 +358,13 @@ FASTNN_INLINE void NAME(dots_tile)(
     STORE(out, sum[0]);
     for (r = 0; r < rows && r < m; r++)
         for (s = 0; s < cols && s < n; s++)
-            c[r * c_row + s] = out[r * cols + s];
+            c[r * c_row + s] = out[r * cols + s] + (add ? c[r * c_row + s] : 0);
 }
 
-/* C (m, n) = A B^T for rows A (m, k) and B (n, k), k at least LANES. */
+/* C (m, n) = A B^T, or C += A B^T, for rows A (m, k) and B (n, k), k at least LANES. */
 static void NAME(dots)(
     Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const REAL *a, Py_ssize_t a_row,
-    const REAL *b, Py_ssize_t b_row, REAL *c, Py_ssize_t c_row)
+    const REAL *b, Py_ssize_t b_row, int add, REAL *c, Py_ssize_t c_row)
 {
     Py_ssize_t i, j, begin, end, rows, cols;
     /* A few rows of B at a time, and all of A's with them: B may be large. */
@@ -376,7 +376,7 @@ static void NAME(dots)(
             for (j = begin; j < end; j += cols) {
 #define DOTS(r)                                                                                \
     NAME(dots_tile)(r, LANES / r, m - i, n - j, k, a + i * a_row, a_row, b + j * b_row, b_row, \
-                    c + i * c_row + j, c_row)
+                    add, c + i * c_row + j, c_row)
                 if (rows == 1)
                     DOTS(1);
 #if LANES >= 2
@@ -403,17 +403,28 @@ FASTNN_INLINE int NAME(dots_pay)(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k)
     return k >= LANES && (double)m * n * (vectors_k + 6) < k * vectors_n * (m + 12.0);
 }
 
-/* C (m, n) = A B^T for rows A (m, k) and B (n, k). The way depends on the whole product of which
-   this may be a part, so that the bits don't depend on the parts. */
+/* C (m, n) = A B^T, or C += A B^T, for rows A (m, k) and B (n, k) that lie any distance apart. The
+   way depends on the whole product of which this may be a part, so that the bits don't depend on
+   the parts. */
+static void NAME(product_rows)(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const REAL *a, Py_ssize_t a_row, const REAL *b, Py_ssize_t b_row,
+    int add, REAL *c, Py_ssize_t c_row,
+    Py_ssize_t whole_m, Py_ssize_t whole_n, REAL *scratch)
+{
+    if (NAME(dots_pay)(whole_m, whole_n, k))
+        NAME(dots)(m, n, k, a, a_row, b, b_row, add, c, c_row);
+    else
+        NAME(product)(m, n, k, a, a_row, 1, b, 1, b_row, 1, add, c, c_row, NULL, scratch);
+}
+
+/* C (m, n) = A B^T, of rows that lie side by side. */
 static void NAME(product_transposed)(
     Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     const REAL *a, const REAL *b, REAL *c, Py_ssize_t c_row,
     Py_ssize_t whole_m, Py_ssize_t whole_n, REAL *scratch)
 {
-    if (NAME(dots_pay)(whole_m, whole_n, k))
-        NAME(dots)(m, n, k, a, k, b, k, c, c_row);
-    else
-        NAME(product)(m, n, k, a, k, 1, b, 1, k, 1, 0, c, c_row, NULL, scratch);
+    NAME(product_rows)(m, n, k, a, k, b, k, 0, c, c_row, whole_m, whole_n, scratch);
 }
 
 #undef VEC

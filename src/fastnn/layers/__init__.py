@@ -2,6 +2,7 @@
 
 from fastnn.layers.activations import ACTIVATION_LAYERS, Activation, LogSoftmax, Softmax
 from fastnn.layers.base import Layer
+from fastnn.layers.conv import LENET5_CONNECTIONS, Conv2d
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.linear import Linear
 from fastnn.layers.piecewise import Maxout, PReLU, RReLU
@@ -13,9 +14,11 @@ globals().update({cls.__name__: cls for cls in ACTIVATION_LAYERS.values()})
 
 __all__ = [
     "ACTIVATION_LAYERS",
+    "LENET5_CONNECTIONS",
     "Activation",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
+    "Conv2d",
     "Dropout",
     "Flatten",
     "Layer",

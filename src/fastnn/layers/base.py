@@ -142,6 +142,11 @@ class Layer:
                 raise TypeError(
                     f"state[{name!r}]: expected {p.dtype}, got {np.asarray(value).dtype}"
                 )
+            mask = getattr(p, "mask", None)
+            if mask is not None and np.any(np.asarray(value)[~mask]):
+                raise ValueError(
+                    f"state[{name!r}]: expected zeros where nothing is connected, got other values"
+                )
         for name, p in own.items():
             p.set(state[name])
 

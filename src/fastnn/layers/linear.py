@@ -128,7 +128,8 @@ class Linear(Layer):
 
 
 class AffineNode(ActivatedNode):
-    """``y = f(x W^T + b)`` of every row of a sample."""
+    """``y = f(x W^T + b)`` of every row of a sample. Of a weight of more axes than two, all but the
+    first are one."""
 
     def __init__(self, x, weight, bias):
         super().__init__(x)
@@ -136,17 +137,18 @@ class AffineNode(ActivatedNode):
         self.learns_bias = bias is not None and bias.requires_grad
         self.learns = weight.requires_grad or self.learns_bias
         self.rows = math.prod(x.shape[:-1])  # of a sample
+        self.shape = weight.shape[0], math.prod(weight.shape[1:])
 
     def settle(self, graph):
         super().settle(graph)
-        n, k = self.weight.shape
+        n, k = self.shape
         self.slab = slab_rows(n, k)
         slab_bytes = self.slab * k * graph.dtype.itemsize if graph.differentiable else 0
         scratch = _engine.PRODUCT_BYTES + max(_engine.FORWARD_BYTES, slab_bytes)
         graph.scratch = max(graph.scratch, scratch)
 
     def forward(self, graph):
-        n, k = self.weight.shape
+        n, k = self.shape
         bias = (None, None)
         if self.bias is not None:
             bias = (graph.leaf("bias.add"), self.bias.data)
@@ -163,14 +165,11 @@ class AffineNode(ActivatedNode):
     def backward(self, graph):
         if self.y.grad is None:
             return []
-        n, k = self.weight.shape
+        n, k = self.shape
         dy = self.y.grad
         calls = self.activation_backward()
         if self.x.grad is not None:
-            leaf, saved, params = None, None, ()
-            if (epilogue := self.x.epilogue) is not None:
-                epilogue.applied = True
-                leaf, saved, params = epilogue.leaf, epilogue.saved, epilogue.params
+            leaf, saved, params = self.x.take_epilogue()
             calls.append(
                 Call(
                     "linear_backward_input",
@@ -196,7 +195,7 @@ class AffineNode(ActivatedNode):
         return calls
 
     def _weight_call(self, graph) -> Call:
-        n, k = self.weight.shape
+        n, k = self.shape
         weight = graph.update(self.weight)
         product = graph.leaf("product")
         buffers = (self.x.data, self.y.grad, weight.grad, *weight.buffers)
