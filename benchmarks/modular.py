@@ -78,4 +78,29 @@ def _quick(net: ModularNet) -> ModularNet:
     return replace(net, samples=2 * net.batch, epochs=2) if QUICK else net
 
 
-MODULAR: dict[str, ModularNet] = {net.name: _quick(net) for net in ()}
+MODULAR: dict[str, ModularNet] = {
+    net.name: _quick(net)
+    for net in (
+        # LeCun et al. 1998, with plain means and a dense second convolution.
+        ModularNet(
+            "lenet",
+            (1, 28, 28),
+            (
+                ("Conv2d", 1, 6, 5, 1, 2), ("Tanh",), ("AvgPool2d", 2),
+                ("Conv2d", 6, 16, 5), ("Tanh",), ("AvgPool2d", 2), ("Flatten",),
+                ("Linear", 400, 120), ("Tanh",), ("Linear", 120, 84), ("Tanh",), ("Linear", 84, 10),
+            ),
+            ((784, 6, 25), (100, 16, 150), (1, 120, 400), (1, 84, 120), (1, 10, 84)),
+        ),
+        ModularNet(
+            "conv",
+            (1, 28, 28),
+            (
+                ("Conv2d", 1, 32, 3), ("ReLU",), ("Conv2d", 32, 64, 3), ("ReLU",),
+                ("MaxPool2d", 2), ("Flatten",), ("Linear", 9216, 128), ("ReLU",),
+                ("Linear", 128, 10),
+            ),
+            ((676, 32, 9), (576, 64, 288), (1, 128, 9216), (1, 10, 128)),
+        ),
+    )
+}  # fmt: skip

@@ -41,6 +41,15 @@ _SIGNATURES = {  # result, arguments
         *[None, *[_size] * 3, *[_pointer, _size, _size] * 2],
         *[_double, ctypes.c_int, _pointer, _size, _pointer, _pointer],
     ),
+    "fastnn.product_rows": (
+        *[None, *[_size] * 3, *[_pointer, _size] * 2, ctypes.c_int, _pointer, _size],
+        *[_size, _size, _pointer],
+    ),
+    "fastnn.unfold": (None, *[_pointer] * 2, *[_size] * 4, _pointer, _size, _pointer),
+    "fastnn.fold": (None, _pointer, _size, _pointer, *[_size] * 3, _pointer),
+    "fastnn.crop": (None, *[_pointer] * 2, _size, _pointer),
+    "fastnn.transpose": (None, *[_pointer] * 2, *[_size] * 3),
+    "fastnn.sum": (_double, _pointer, _size),
     "fastnn.product_transposed": (None, *[_size] * 3, *[_pointer] * 3, *[_size] * 3, _pointer),
 }
 

@@ -1,10 +1,10 @@
 """Runs kernel calls: one at once, or a compiled program of them for many steps without the GIL.
 
 A *call* is an operation with its leaves, buffers, dimensions and scalars (engine/ops.pxi; matrix
-products in engine/linear.pxi). The operation says into how many units it divides for a batch of so
-many rows, and runs any range of them; the driver here hands contiguous ranges to threads. What a unit is depends on the problem
-and never on the thread count, so that the same call gives the same bits on any number of
-threads.
+products in engine/linear.pxi, and so on). The operation says into how many units it divides for a
+batch of so many rows, and runs any range of them; the driver here hands contiguous ranges to
+threads. What a unit is depends on the problem and never on the thread count, so that the same call
+gives the same bits on any number of threads.
 
 The leaves come from whichever instruction set was selected (``_dispatch``); this module itself
 is built once, with baseline flags, and is the only one that knows OpenMP.

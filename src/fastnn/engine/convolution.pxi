@@ -61,17 +61,20 @@ cdef inline Convolution convolution(const Call* c, const Context* ctx, int threa
     return convolution_of(c.dim, c.itemsize, ctx.scratch + thread * ctx.scratch_size)
 
 
-def convolution_scratch(tuple dims, int size):
-    """Bytes of scratch that the calls of a convolution need, for numbers of `size` bytes."""
+def convolution_memory(tuple dims, int size):
+    """What the calls of a convolution need, for numbers of `size` bytes: bytes of scratch, and how
+    many parts of the gradient of its weight there are at most."""
     cdef Py_ssize_t dim[MAX_DIMS]
-    cdef Py_ssize_t i, frames, samples
+    cdef Py_ssize_t i, bytes_of_frames
     cdef Convolution v
     for i in range(len(dims)):
         dim[i] = dims[i]
     v = convolution_of(dim, size, NULL)
-    frames = v.frame * channels_of_unit(&v)
-    samples = v.maps * PIXEL_BYTES      # a block of dy
-    return <Py_ssize_t>v.frames + max(frames, v.frame + samples, SUM_TAPS * v.maps * size) + 2 * LINE
+    bytes_of_frames = max(
+        v.frame * channels_of_unit(&v),
+        v.frame + LINE + v.maps * odd_lines(PIXEL_BYTES // size, size) * size,  # and some of dy
+        SUM_TAPS * v.maps * size)
+    return <Py_ssize_t>v.frames + bytes_of_frames + LINE, weight_parts(&v, WEIGHT_PARTS)
 
 
 cdef inline Split split_work(Py_ssize_t count, double work) noexcept nogil:
@@ -266,10 +269,10 @@ cdef void weight_part(
                         x + i * x_row, v.stencil, low, low + taps, first, first + cols,
                         v.unfolded + i * cols * size, pitch, v.frames)
             if samples > 1:
-                b, b_row = gathered, most
+                b, b_row = gathered, pitch
                 for i in range(samples):
                     for r in range(v.maps):
-                        memcpy(gathered + (r * most + i * cols) * size,
+                        memcpy(gathered + (r * pitch + i * cols) * size,
                                dy + i * dy_row + r * v.pixels * size, cols * size)
             (<product_rows_leaf>c.leaf[0])(
                 taps, v.maps, samples * cols, a, a_row, b, b_row,

@@ -43,7 +43,6 @@ cdef run_fn RUN[OP_COUNT]
 # Bytes of scratch that a thread needs for a product, and besides for a part of its output.
 PRODUCT_BYTES = PRODUCT_SCRATCH
 FORWARD_BYTES = OUTPUT_BYTES
-CONVOLUTION_PARTS = WEIGHT_PARTS
 
 # Elements of a block of `update` and `squares`.
 UPDATE_BLOCK = BLOCK

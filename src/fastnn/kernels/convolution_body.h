@@ -35,26 +35,39 @@ static void NAME(frame_rows)(
     }
 }
 
-/* What a tap meets at `count` pixels, of which the first is in column `column` of the output:
-   along rows of the output, which are `wide`, numbers lie side by side. `from` is what it meets at
-   the beginning of the first row, the next row's is `step` further. */
+FASTNN_INLINE void NAME(copy_run)(const REAL *from, REAL *to, Py_ssize_t n)
+{
+    Py_ssize_t i;
+    if (n < LANES) {
+        memcpy(to, from, n * sizeof(REAL));
+        return;
+    }
+    for (i = 0; i + LANES < n; i += LANES)
+        STORE(to + i, LOAD(from + i));
+    STORE(to + n - LANES, LOAD(from + n - LANES));      /* overlaps */
+}
+
+/* What a tap meets at `count` pixels, of which the first is in column `column` of the output: along
+   rows of the output, which are `wide`, it lies side by side. `from` is what belongs to the first
+   row's beginning, the next row's is `step` further. */
 FASTNN_INLINE void NAME(copy_tap)(
     const REAL *from, Py_ssize_t step, Py_ssize_t column, Py_ssize_t wide, Py_ssize_t count,
     REAL *to)
 {
-    Py_ssize_t n, i;
-    for (; count > 0; count -= n, to += n, from += step, column = 0) {
-        n = wide - column < count ? wide - column : count;
-        if (count >= LANES && n <= LANES) {
-            STORE(to, LOAD(from + column));     /* the next row overwrites what is too much */
-        } else if (n >= LANES) {
-            for (i = 0; i + LANES < n; i += LANES)
-                STORE(to + i, LOAD(from + column + i));
-            STORE(to + n - LANES, LOAD(from + column + n - LANES));
-        } else {
-            memcpy(to, from + column, n * sizeof(REAL));
-        }
+    Py_ssize_t n = wide - column < count ? wide - column : count;
+    if (column > 0) {
+        NAME(copy_run)(from + column, to, n);
+        to += n;
+        from += step;
+        count -= n;
     }
+    if (wide < LANES)   /* whole vectors: the next row overwrites what is too much */
+        for (; count >= LANES; count -= wide, to += wide, from += step)
+            STORE(to, LOAD(from));
+    for (; count >= wide; count -= wide, to += wide, from += step)
+        NAME(copy_run)(from, to, wide);
+    if (count > 0)
+        NAME(copy_run)(from, to, count);
 }
 
 /* The rows [begin, end) and columns [first, last) of the unfolded image: row t = (channel, ky, kx)

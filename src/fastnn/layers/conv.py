@@ -243,7 +243,7 @@ class ConvolutionNode(ActivatedNode):
 
     def settle(self, graph):
         super().settle(graph)
-        scratch = _engine.convolution_scratch(self.dims, graph.dtype.itemsize)
+        scratch, self.parts = _engine.convolution_memory(self.dims, graph.dtype.itemsize)
         graph.scratch = max(graph.scratch, scratch)
 
     def forward(self, graph):
@@ -270,7 +270,7 @@ class ConvolutionNode(ActivatedNode):
                     params,
                 )
             )
-        parts = aligned_zeros(_engine.CONVOLUTION_PARTS * self.weight.size, graph.dtype)
+        parts = aligned_zeros(self.parts * self.weight.size, graph.dtype)
         calls += [
             Call(
                 "convolution_backward_weight",

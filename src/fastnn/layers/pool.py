@@ -245,10 +245,7 @@ class PoolNode(Node):
     def backward(self, graph):
         if self.x.grad is None:
             return []
-        leaf, saved, params = None, None, ()
-        if (epilogue := self.x.epilogue) is not None:
-            epilogue.applied = True
-            leaf, saved, params = epilogue.leaf, epilogue.saved, epilogue.params
+        leaf, saved, params = self.x.take_epilogue()
         leaves = (graph.leaf(f"{self.role}.backward"), leaf)
         found = (None, None) if self.role == "mean_pool" else (self.x.data, self.y.data)
         buffers = (self.y.grad, *found, self.x.grad, saved)
