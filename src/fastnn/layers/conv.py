@@ -234,11 +234,11 @@ def _short(value) -> str:
 class ConvolutionNode(ActivatedNode):
     """``y = f(x * W + b)``. `dims` are those of every call (see engine/convolution.pxi)."""
 
-    learns = True
-
     def __init__(self, x, weight, bias, connections, dims):
         super().__init__(x)
         self.weight, self.bias, self.dims = weight, bias, dims
+        self.learns_bias = bias is not None and bias.requires_grad
+        self.learns = weight.requires_grad or self.learns_bias
         self.connected = None if connections is None else connections.astype(np.uint8)
 
     def settle(self, graph):
@@ -256,6 +256,8 @@ class ConvolutionNode(ActivatedNode):
         return [Call("convolution_forward", (bias[0], *leaves), buffers, self.dims, params)]
 
     def backward(self, graph):
+        if self.y.grad is None:
+            return []
         dy = self.y.grad
         calls = self.activation_backward()
         if self.x.grad is not None:
@@ -270,23 +272,9 @@ class ConvolutionNode(ActivatedNode):
                     params,
                 )
             )
-        parts = aligned_zeros(self.parts * self.weight.size, graph.dtype)
-        calls += [
-            Call(
-                "convolution_backward_weight",
-                (graph.leaf("product.rows"), graph.leaf("stencil.unfold")),
-                (self.x.data, dy, parts),
-                self.dims,
-            ),
-            Call(
-                "convolution_sum_weight",
-                (graph.leaf("columns.sum"), graph.leaf("transpose")),
-                (parts, self.connected, self.weight.grad),
-                self.dims,
-            ),
-            *graph.finish(self.weight),
-        ]
-        if self.bias is not None:
+        if self.weight.requires_grad:
+            calls += self._weight_calls(graph)
+        if self.learns_bias:
             bias = graph.update(self.bias)
             calls.append(
                 Call(
@@ -298,3 +286,21 @@ class ConvolutionNode(ActivatedNode):
                 )
             )
         return calls
+
+    def _weight_calls(self, graph) -> list[Call]:
+        parts = aligned_zeros(self.parts * self.weight.size, graph.dtype)
+        return [
+            Call(
+                "convolution_backward_weight",
+                (graph.leaf("product.rows"), graph.leaf("stencil.unfold")),
+                (self.x.data, self.y.grad, parts),
+                self.dims,
+            ),
+            Call(
+                "convolution_sum_weight",
+                (graph.leaf("columns.sum"), graph.leaf("transpose")),
+                (parts, self.connected, self.weight.grad),
+                self.dims,
+            ),
+            *graph.finish(self.weight),
+        ]
