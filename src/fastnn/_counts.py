@@ -96,15 +96,55 @@ def positions(y, labels):
     return np.where(labels[positions] == y, positions, len(labels))
 
 
-def class_counts(y_true, y_pred, labels):
-    """For each label: hits, how often it was predicted, how often it is true."""
-    columns = (y_true[y_true == y_pred], y_pred, y_true)
-    size = len(labels)
-    return tuple(np.bincount(positions(y, labels), minlength=size)[:size] for y in columns)
+def positive_label(label, y_true, y_pred):
+    """The only class that a binary average counts, as a list."""
+    present = np.union1d(y_true, y_pred)
+    if len(present) > 2:
+        raise ValueError(
+            f"average: expected another than 'binary' for more than two classes, got {len(present)}"
+        )
+    if label not in present and len(present) == 2:
+        raise ValueError(f"pos_label: expected one of {present.tolist()}, got {label!r}")
+    return [label]
 
 
-def class_scores(hits, predicted, support, average, zero_division):
+def as_weights(weights, rows, name="sample_weight"):
+    """Weights as float64, or int64 where they are integers; None stays None."""
+    if weights is None:
+        return None
+    weights = np.asarray(weights)
+    if weights.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected numbers, got {weights.dtype}")
+    if weights.shape != (rows,):
+        raise ValueError(f"{name}: expected shape ({rows},), got {weights.shape}")
+    weights = weights.astype(np.float64 if weights.dtype.kind == "f" else np.int64)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"{name}: expected finite numbers of 0 or above, not all 0")
+    return weights
+
+
+def share(right, weights, normalize):
+    """The fraction of examples that are right, or how many."""
+    if normalize:
+        return float(np.average(right, weights=weights))
+    return float(right.sum() if weights is None else np.dot(right, weights))
+
+
+def class_counts(y_true, y_pred, labels, weights=None):
+    """For each label: hits, how often it was predicted wrongly, how often it was missed."""
+    hit, size = y_true == y_pred, len(labels)
+
+    def count(y, weights):
+        return np.bincount(positions(y, labels), weights, minlength=size)[:size]
+
+    hits = count(y_true[hit], None if weights is None else weights[hit])
+    return hits, count(y_pred, weights) - hits, count(y_true, weights) - hits
+
+
+def class_scores(hits, wrong, missed, average, zero_division):
     """(precision, recall, f1) from the counts of classes."""
+    # Added up again, instead of counted: with weights that rounds as scikit-learn does.
+    predicted, support = hits + wrong, hits + missed
     if average == "micro":
         hits, predicted, support = (np.sum(counts) for counts in (hits, predicted, support))
     scores = [
