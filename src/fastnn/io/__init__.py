@@ -1,6 +1,7 @@
-"""Model files and tensor files, both safetensors."""
+"""Model files and tensor files, both safetensors; pictures."""
 
 from fastnn.io.model import load, load_metadata, save
+from fastnn.io.png import save_png, tile
 from fastnn.io.tensors import load_tensors, save_tensors
 
-__all__ = ["load", "load_metadata", "load_tensors", "save", "save_tensors"]
+__all__ = ["load", "load_metadata", "load_tensors", "save", "save_png", "save_tensors", "tile"]
