@@ -101,7 +101,12 @@ class Pair(fastnn.Sequential):
         *[cls() for cls in layers.ACTIVATION_LAYERS.values()],
         *[cls() for cls in ROWWISE],
         layers.Flatten(),
+        layers.Reshape((2, 2)),
+        layers.Unflatten(1, (2, -1)),
         layers.Dropout(0.25),
+        layers.Add(layers.Tanh(), layers.Identity()),
+        layers.Concat(layers.Tanh(), layers.Identity(), axis=-1),
+        layers.Residual(layers.Tanh(), activation="relu"),
         layers.LeakyReLU(negative_slope=0.3),
         layers.ELU(alpha=0.7),
     ],
@@ -150,6 +155,7 @@ def test_all_classes_of_the_package_were_in_these_tests():
     tested = {*layers.ACTIVATION_LAYERS.values(), *ROWWISE}
     tested |= {layers.Flatten, layers.Dropout, layers.Linear, layers.Sequential}
     tested |= {type(layer) for layer in POOLS}
+    tested |= {layers.Add, layers.Concat, layers.Residual, layers.Reshape, layers.Unflatten}
     assert {cls for name in layers.__all__ if isinstance(cls := getattr(layers, name), type)} == (
         tested | {layers.Layer, layers.Activation}
     )

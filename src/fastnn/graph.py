@@ -101,9 +101,19 @@ def keep_gradient(parameter: Parameter) -> UpdateFields:
 
 
 class Node:
-    """One operation. ``learns``: it has parameters, so needs ``y.grad``."""
+    """One operation.
+
+    Attributes
+    ----------
+    learns : bool
+        Whether it has parameters, so needs ``y.grad``.
+    alters : bool
+        Whether its backward may change ``y.grad`` in place; if not, that may be the gradient of
+        other values as well.
+    """
 
     learns = False
+    alters = True
 
     def __init__(self, x: Value):
         self.x = x
@@ -204,6 +214,9 @@ class Graph:
         self.scratch = 0  # bytes that each thread needs to itself
         self.noise_layers = 0  # each draws its own noise, by its number
         self.gathers_in_place = True  # False once a node reads the input from Python
+        self.kept: list[Buffer] = []  # that Python reads or writes as well
+        # (layer, its output) -> what readers get instead; how one looks inside a model.
+        self.watch: Callable[[object, Value], Value] | None = None
         shape = tuple(shape)
         grad = Buffer(shape, dtype) if backward and input_grad else None
         self.input = Value(shape, Buffer(shape, dtype), grad)
@@ -211,6 +224,11 @@ class Graph:
     def leaf(self, role: str):
         """The kernel of a role, for the graph's dtype."""
         return _dispatch.table(role)[self.dtype]
+
+    def lower(self, layer, x: Value) -> Value:
+        """The output of a layer. Containers lower what is in them by this, for `watch` to see."""
+        y = layer.lower(self, x)
+        return y if self.watch is None else self.watch(layer, y)
 
     def add(self, node: Node, shape) -> Value:
         """Append a node; returns its output."""
@@ -309,7 +327,7 @@ def compile_calls(
     gathers = [_GATHER] * len(feeds)
     forward, loss, backward, late = segments
     calls = gathers + forward + loss + backward + late
-    place_buffers(calls, [b for b in (*feeds, *keep) if b is not None], capacity)
+    place_buffers(calls, [b for b in (*feeds, *keep, *graph.kept) if b is not None], capacity)
     ends = np.cumsum([len(gathers) + len(forward), len(loss), len(backward)]).tolist()
     specs = []
     for i, call in enumerate(calls):

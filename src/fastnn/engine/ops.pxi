@@ -99,16 +99,21 @@ cdef void grad_run(
         c.buf[0] + skip, c.buf[1] + skip, c.buf[2] + skip, hi - lo, c.scalar)
 
 
-# -- add: y = a + b ---------------------------------------------------------------------------
-# [0] a IN (R, width)  [1] b IN (R, width)  [2] y OUT (R, width), may be a or b
-# leaf 0 add   dim 0 width
+# -- add: z = a + b, y = f(z) -----------------------------------------------------------------
+# [0] a IN (R, width)  [1] b IN (R, width)  [2] z OUT (R, width), may be a or b
+# [3] y OUT (R, width), may be z
+# leaf 0 add  leaf 1 map (NULL: none, and no y)   dim 0 width   scalars: parameters
 
 cdef void add_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
-    cdef Py_ssize_t lo = begin * BLOCK, hi = min(ctx.rows * c.dim[0], end * BLOCK)
-    cdef Py_ssize_t skip = lo * c.itemsize
-    (<add_leaf>c.leaf[0])(c.buf[0] + skip, c.buf[1] + skip, c.buf[2] + skip, hi - lo)
+    cdef Py_ssize_t unit, skip, n
+    for unit in range(begin, end):      # so that f finds z in cache
+        n = min(<Py_ssize_t>BLOCK, ctx.rows * c.dim[0] - unit * BLOCK)
+        skip = unit * BLOCK * c.itemsize
+        (<add_leaf>c.leaf[0])(c.buf[0] + skip, c.buf[1] + skip, c.buf[2] + skip, n)
+        if c.leaf[1] != NULL:
+            (<map_leaf>c.leaf[1])(c.buf[2] + skip, c.buf[3] + skip, n, c.scalar)
 
 
 # -- rows: y = f(row of x); rows_grad: dx = f'(grad, y) ---------------------------------------

@@ -4,6 +4,7 @@ cdef enum:
     OP_MAP
     OP_GRAD
     OP_ADD
+    OP_COLUMNS
     OP_ROWS
     OP_ROWS_GRAD
     OP_BIAS_MAP
@@ -63,7 +64,8 @@ cdef int define(int op, str name, split_fn split, run_fn run, tuple leaves=()) e
 
 define(OP_MAP, "map", map_split, map_run, ("map",))
 define(OP_GRAD, "grad", map_split, grad_run, ("grad",))
-define(OP_ADD, "add", map_split, add_run, ("add",))
+define(OP_ADD, "add", map_split, add_run, ("add", "map"))
+define(OP_COLUMNS, "columns", columns_split, columns_run, ("grad",))
 define(OP_ROWS, "rows", rows_split, rows_run, ("rows",))
 define(OP_ROWS_GRAD, "rows_grad", rows_split, rows_grad_run, ("rows_grad",))
 define(OP_BIAS_MAP, "bias_map", bias_map_split, bias_map_run, ("bias", "map"))

@@ -3,12 +3,13 @@
 from fastnn.layers.activations import ACTIVATION_LAYERS, Activation, LogSoftmax, Softmax
 from fastnn.layers.base import Layer
 from fastnn.layers.conv import LENET5_CONNECTIONS, Conv2d
+from fastnn.layers.branches import Add, Concat, Residual
 from fastnn.layers.dropout import Dropout
 from fastnn.layers.linear import Linear
 from fastnn.layers.piecewise import Maxout, PReLU, RReLU
 from fastnn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastnn.layers.sequential import Sequential
-from fastnn.layers.shape import Flatten
+from fastnn.layers.shape import Flatten, Reshape, Unflatten
 
 globals().update({cls.__name__: cls for cls in ACTIVATION_LAYERS.values()})
 
@@ -17,7 +18,9 @@ __all__ = [
     "LENET5_CONNECTIONS",
     "Activation",
     "AdaptiveAvgPool2d",
+    "Add",
     "AvgPool2d",
+    "Concat",
     "Conv2d",
     "Dropout",
     "Flatten",
@@ -28,7 +31,10 @@ __all__ = [
     "Maxout",
     "PReLU",
     "RReLU",
+    "Reshape",
+    "Residual",
     "Sequential",
     "Softmax",
+    "Unflatten",
 ]
 __all__ += [cls.__name__ for cls in ACTIVATION_LAYERS.values()]

@@ -16,6 +16,8 @@ def activation_params(name: str, **given: float) -> tuple:
 class PointwiseNode(Node):
     """``y = f(x)`` by element."""
 
+    alters = False
+
     def __init__(self, x, name: str, params: tuple):
         super().__init__(x)
         self.name, self.params = name, params
@@ -80,6 +82,8 @@ class ActivatedNode(Node):
 class RowwiseNode(Node):
     """``y = f(x)`` by row, the last axis: softmax and its logarithm."""
 
+    alters = False
+
     def __init__(self, x, name: str):
         super().__init__(x)
         self.name = name
@@ -120,6 +124,8 @@ class Activation(Layer):
         return True  # what comes before follows this one
 
     def lower(self, graph, x):
+        if self.name == "identity":
+            return x
         return graph.add(PointwiseNode(x, self.name, self._params), x.shape)
 
     def config(self):

@@ -51,6 +51,8 @@ class Dropout(Layer):
 class DropoutNode(Node):
     """Noise by position; backward makes the same noise again instead of keeping a mask."""
 
+    alters = False
+
     def __init__(self, x, p: float):
         super().__init__(x)
         self.p = p

@@ -139,6 +139,10 @@ class AffineNode(ActivatedNode):
         self.rows = math.prod(x.shape[:-1])  # of a sample
         self.shape = weight.shape[0], math.prod(weight.shape[1:])
 
+    @property
+    def alters(self):
+        return self.activation is not None
+
     def settle(self, graph):
         super().settle(graph)
         n, k = self.shape

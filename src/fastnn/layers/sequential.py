@@ -54,7 +54,7 @@ class Sequential(Layer):
 
     def lower(self, graph, x):
         for layer in self.layers:
-            x = layer.lower(graph, x)
+            x = graph.lower(layer, x)
         return x
 
     def input_shape(self):
@@ -100,8 +100,15 @@ class Sequential(Layer):
     def __len__(self):
         return len(self.layers)
 
-    def __getitem__(self, i):
-        return self.layers[i]
+    def __getitem__(self, i) -> Layer:
+        """A layer, or for a slice a `Sequential` of the same layers, weights and all."""
+        if not isinstance(i, slice):
+            return self.layers[i]
+        if not self.layers[i]:
+            raise ValueError(f"layers: expected at least one of {len(self)}, got none")
+        part = Sequential.__new__(Sequential)  # initial values are chosen already
+        part.layers = self.layers[i]
+        return part
 
     def __iter__(self):
         return iter(self.layers)
