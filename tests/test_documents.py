@@ -15,7 +15,7 @@ import pytest
 from test_structure import PACKAGE, ROOMS, own
 
 import fastnn
-from fastnn import data, functional, init, io, layers, metrics, schedules
+from fastnn import data, functional, init, inspection, io, layers, metrics, schedules
 from fastnn.cli import main
 from fastnn.losses import LOSSES
 from fastnn.optim import OPTIMIZERS
@@ -103,7 +103,7 @@ def test_examples_run(name, folder):
 
 PUBLIC = {
     name: getattr(module, name)
-    for module in (fastnn, data, functional, init, io, layers, metrics, schedules)
+    for module in (fastnn, data, functional, init, inspection, io, layers, metrics, schedules)
     for name in getattr(module, "__all__", own(module))
     if not name.startswith("_")
 }

@@ -31,9 +31,10 @@ ROOMS = {
     "learning": "losses optim program",
     "schedules": "_schedule _plateau schedules",
     "measures": "_counts metrics scoring",
-    "training": "history progress callbacks trainer",
+    "training": "_plots history progress callbacks trainer",
     "data": "data",
     "files": "io",
+    "inspection": "inspection",
     "public": "__init__",
     "faces": "_arguments _commands _fitting _standardize _terminal cli __main__ "
     "sklearn thinc compat distributed",

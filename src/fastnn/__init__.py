@@ -69,6 +69,7 @@ __all__ = [
     "functional",
     "get_num_threads",
     "init",
+    "inspection",  # noqa: F405 (imported when asked for, see below)
     "io",
     "layers",
     "load",
@@ -82,9 +83,9 @@ __all__ = [
 
 
 def __getattr__(name):
-    # Readers of files import much of the standard library: only for those who read files.
-    if name == "data":
+    # What takes a while to import, and not everybody needs.
+    if name in ("data", "inspection"):
         import importlib
 
-        return importlib.import_module("fastnn.data")
+        return importlib.import_module(f"fastnn.{name}")
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

@@ -3,6 +3,8 @@
 import csv
 import json
 
+from fastnn._plots import new_figure
+
 
 class History:
     """Numbers by epoch.
@@ -77,13 +79,9 @@ class History:
         ImportError
             Without matplotlib (``pip install fastnn[plot]``).
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("a plot needs matplotlib: pip install 'fastnn[plot]'") from error
         losses = [n for n in ("loss", "val_loss") if n in self.names()]
         metrics = [n for n in self.names() if n.startswith("val_") and n != "val_loss"]
-        figure = Figure(figsize=(5 * (1 + bool(metrics)), 3.6), layout="constrained")
+        figure = new_figure(figsize=(5 * (1 + bool(metrics)), 3.6))
         panels = figure.subplots(1, 1 + bool(metrics), squeeze=False)[0]
         labels = {"loss": "training", "val_loss": "validation"}
         for axes, names, title in zip(panels, (losses, metrics), ("loss", "metrics"), strict=False):
