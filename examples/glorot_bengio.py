@@ -85,26 +85,28 @@ def draw_initial(found: dict, path: Path) -> None:
                 density = first.counts / first.counts.sum() / np.diff(first.edges)
                 axes.stairs(density, first.edges, label=f"layer {i}")
             axes.set(title=f"{kind}, tanh, {scheme}", ylabel="density")
+            axes.ticklabel_format(axis="x", scilimits=(-2, 2))
             axes.legend()
     figure.savefig(path, dpi=120)
 
 
 def draw_training(found: dict, path: Path) -> None:
-    """A column for each net: how far activations reach, how many are saturated, how large
-    gradients are."""
+    """A column for each net: mean (dashed) and 98th percentile of activations, how many are
+    saturated, how large gradients are."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.2 * len(found), 8), layout="constrained")
     panels = figure.subplots(3, len(found), sharex=True, sharey="row")
-    rows = ("activations: mean, standard deviation", "share saturated", "gradients: std")
+    rows = ("activations: mean, 98th percentile", "share saturated", "gradients: std")
     for column, ((name, scheme), (_, activations, gradients)) in zip(
         panels.T, found.items(), strict=True
     ):
         reach, saturated, size = column
         for i, seen in enumerate(activations.activations.values(), 1):
-            mean, std = (np.array([getattr(d, k) for d in seen]) for k in ("mean", "std"))
-            reach.plot(activations.epochs, mean, label=f"layer {i}")
-            reach.fill_between(activations.epochs, mean - std, mean + std, alpha=0.15)
+            high = [d.percentiles[98] for d in seen]
+            (line,) = reach.plot(activations.epochs, high, label=f"layer {i}")
+            mean = [d.mean for d in seen]
+            reach.plot(activations.epochs, mean, color=line.get_color(), linestyle="--")
             saturated.plot(activations.epochs, [d.saturated for d in seen])
         for seen in gradients.gradients.values():
             size.semilogy(gradients.epochs, [d.std for d in seen])
