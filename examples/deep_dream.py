@@ -19,7 +19,9 @@ from fastnn.inspection import dream
 from fastnn.io import save_png, tile
 
 CHANNELS = 24
-SECOND = 4  # the place of the second convolution's activation
+# The places of the second convolution, whose channels have gradients everywhere, and of its
+# activation.
+SECOND, ACTIVATED = 3, 4
 
 
 def make_net(seed: int) -> fastnn.Sequential:
@@ -75,9 +77,9 @@ def main():
     save_png(tile(np.stack(channels), 8), args.out / "dream_channels.png")
 
     page = tile(mnist.x_test[:64], 8, gap=0).astype(np.float32)[None] / 255
-    before = np.square(net[: SECOND + 1].predict(page[None])).mean()
-    page = dream(net, page, SECOND, octaves=4, **(options | {"steps": max(2, steps // 4)}))
-    after = np.square(net[: SECOND + 1].predict(page[None])).mean()
+    before = np.square(net[: ACTIVATED + 1].predict(page[None])).mean()
+    page = dream(net, page, ACTIVATED, octaves=4, **(options | {"steps": max(2, steps // 4)}))
+    after = np.square(net[: ACTIVATED + 1].predict(page[None])).mean()
     print(f"mean square of the second layer's activations on the page: {before:.2f} to {after:.2f}")
     save_png(page, args.out / "dream_page.png")
 
