@@ -214,7 +214,7 @@ class Graph:
         self.scratch = 0  # bytes that each thread needs to itself
         self.noise_layers = 0  # each draws its own noise, by its number
         self.gathers_in_place = True  # False once a node reads the input from Python
-        self.kept: list[Buffer] = []  # that Python reads or writes as well
+        self.pinned: list[Buffer] = []  # that Python reads or writes as well
         # (layer, its output) -> what readers get instead; how one looks inside a model.
         self.watch: Callable[[object, Value], Value] | None = None
         shape = tuple(shape)
@@ -327,7 +327,7 @@ def compile_calls(
     gathers = [_GATHER] * len(feeds)
     forward, loss, backward, late = segments
     calls = gathers + forward + loss + backward + late
-    place_buffers(calls, [b for b in (*feeds, *keep, *graph.kept) if b is not None], capacity)
+    place_buffers(calls, [b for b in (*feeds, *keep, *graph.pinned) if b is not None], capacity)
     ends = np.cumsum([len(gathers) + len(forward), len(loss), len(backward)]).tolist()
     specs = []
     for i, call in enumerate(calls):

@@ -289,9 +289,9 @@ class _Tap(Node):
 
     def settle(self, graph):
         self.extra = Buffer(self.y.shape, graph.dtype)
-        graph.kept += [self.y.data, self.extra]
+        graph.pinned += [self.y.data, self.extra]
         if self.y.grad is not None:
-            graph.kept.append(self.y.grad)
+            graph.pinned.append(self.y.grad)
 
     def forward(self, graph):
         leaf = graph.leaf("identity.forward")
