@@ -244,6 +244,13 @@ def test_checks_with_a_loss_noise_and_few_elements(rng):
     assert inspection.check_gradients(fastnn.Tanh(), x).errors["input"] < 1e-8
 
 
+def test_frozen_parameters_have_no_gradient_to_check(rng):
+    layer = fastnn.Linear(4, 3, dtype=F8)
+    layer.weight.requires_grad = False
+    report = inspection.check_gradients(layer, rng.standard_normal((5, 4)))
+    assert list(report.errors) == ["input", "bias"]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

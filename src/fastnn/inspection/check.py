@@ -8,7 +8,7 @@ import numpy as np
 
 from fastnn._settings import POSITIVE, count, number
 from fastnn.inspection._unchanged import unchanged
-from fastnn.layers import Layer
+from fastnn.layers import Layer, Sequential
 from fastnn.passes import LayerPass
 
 
@@ -66,8 +66,9 @@ def check_gradients(
 
         f'(x) = (f(x - 2h) - 8 f(x - h) + 8 f(x + h) - f(x + 2h)) / 12h + O(h^4)
 
-    with respect to the input and every parameter, an element at a time. Where f has a kink
-    within 2h of x (ReLU, a maximum) they are no gradient: such a check needs another x.
+    with respect to the input and every parameter that isn't frozen, an element at a time. Where f
+    has a kink within 2h of x (ReLU, a maximum) they are no gradient: such a check needs another x,
+    or a smaller step.
 
     Parameters
     ----------
@@ -131,7 +132,8 @@ def check_gradients(
         run = _Run(layer, x, objective, training, rng)
         arrays = {} if x.dtype.kind in "biu" else {"input": (x, run.input_gradient)}
         for name, p in names.items():
-            arrays[name] = (p.data, p.grad.copy())
+            if p.requires_grad:
+                arrays[name] = (p.data, p.grad.copy())
         errors, worst = {}, {}
         for name, (values, gradient) in arrays.items():
             which = rng.permutation(values.size)[:elements]
@@ -172,16 +174,10 @@ class _Run:
         return float(self.objective(self._forward())[0])
 
 
-class _InDouble(Layer):
+class _InDouble(Sequential):
     """A layer without parameters, which would be float32 by itself, in float64."""
 
     dtype = np.dtype(np.float64)
-
-    def __init__(self, layer):
-        self.layer = layer
-
-    def lower(self, graph, x):
-        return self.layer.lower(graph, x)
 
 
 def _differences(function, flat: np.ndarray, which, h: float) -> np.ndarray:

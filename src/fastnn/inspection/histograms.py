@@ -152,7 +152,7 @@ class Histograms(Callback):
             distribution = Distribution.of(found[name], self.bins)
             extra = {"saturated": _saturated(found[name], layer), "dead": _dead(found[name])}
             self.activations[name].append(_with(distribution, **extra))
-            if gradients:
+            if name in gradients:
                 self.gradients[name].append(Distribution.of(gradients[name], self.bins))
 
     def plot(self, path=None):

@@ -106,9 +106,14 @@ class Probe:
 
     @property
     def gradients(self) -> dict[str, np.ndarray]:
-        """The gradient with respect to the output of each layer, after `backward`."""
+        """The gradient with respect to the output of each layer, after `backward`; there is none
+        where no gradient is needed, behind a frozen layer of indices."""
         n = self._rows
-        return {name: tap.y.grad_rows(n) + tap.extra.array[:n] for name, tap in self._taps()}
+        return {
+            name: tap.y.grad_rows(n) + tap.extra.array[:n]
+            for name, tap in self._taps()
+            if tap.y.grad is not None
+        }
 
     def _taps(self):
         return [(name, self._watched.taps[name]) for name in self.names]
@@ -252,21 +257,13 @@ def _find(model: Layer, layers) -> dict[str, Layer]:
     return found
 
 
-class _Watched(Layer):
+class _Watched(Sequential):
     """A model that is lowered with a `_Tap` behind some of its layers."""
 
     def __init__(self, model: Layer, names: dict[int, str]):
-        self.model, self.names = model, names
+        self.layers = (model,)  # and no more: a `Sequential` would choose its initial values
+        self.names = names
         self.taps: dict[str, _Tap] = {}
-
-    def named_parameters(self, prefix=""):
-        return self.model.named_parameters(prefix)
-
-    def named_state(self, prefix=""):
-        return self.model.named_state(prefix)
-
-    def output_shape(self, shape):
-        return self.model.output_shape(shape)
 
     def lower(self, graph, x):
         taps = {}
@@ -278,7 +275,7 @@ class _Watched(Layer):
             return graph.add(tap, y.shape)
 
         graph.watch = watch
-        y = graph.lower(self.model, x)
+        y = graph.lower(self.layers[0], x)
         graph.watch, self.taps = None, taps
         return y
 
