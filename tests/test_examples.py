@@ -58,8 +58,6 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_quick(path, mnist, text, tmp_path):
-    if path.stem == "deep_dream" and not hasattr(fastnn, "Conv2d"):
-        pytest.skip("needs Conv2d")
     asked = run(path, "--help", cwd=tmp_path)
     assert asked.returncode == 0, asked.stderr
     assert "--quick" in asked.stdout
