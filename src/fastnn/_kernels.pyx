@@ -25,6 +25,7 @@ include "kernels/updates.pxi"
 include "kernels/movement.pxi"
 include "kernels/pool.pxi"
 include "kernels/piecewise.pxi"
+include "kernels/augment.pxi"
 
 cdef extern from "kernels/product.h":
     void product_float()
@@ -323,6 +324,18 @@ pool(
     <void*>mean_pool_forward[float], <void*>mean_pool_backward[float],
     <void*>mean_pool_forward[double], <void*>mean_pool_backward[double],
 )
+export("noise.uniform", "fastnn.noise", <void*>noise_uniform[float], <void*>noise_uniform[double])
+export(
+    "pad.uint8", "fastnn.pad",
+    <void*>image_pad[uint8_t, float], <void*>image_pad[uint8_t, double],
+)
+export("pad.floats", "fastnn.pad", <void*>image_pad[float, float], <void*>image_pad[double, double])
+export("warp.locate", "fastnn.locate", <void*>warp_locate[float], <void*>warp_locate[double])
+export(
+    "warp.interpolate", "fastnn.interpolate",
+    <void*>warp_interpolate[float], <void*>warp_interpolate[double],
+)
+export("image.round", "fastnn.round", <void*>image_round[float], <void*>image_round[double])
 export("product", "fastnn.product", <void*>product_float, <void*>product_double)
 export(
     "product.transposed", "fastnn.product_transposed",

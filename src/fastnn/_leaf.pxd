@@ -230,6 +230,59 @@ ctypedef void (*pool_grad_leaf)(  # "fastnn.pool_grad"
     const Window* w,
 ) noexcept nogil
 
+# Noise: y[i] in [-1, 1), a function of key and i.
+ctypedef void (*noise_leaf)(  # "fastnn.noise"
+    void* y,                # OUT (n)
+    Py_ssize_t n,           # below 2^32
+    unsigned long long key,
+) noexcept nogil
+
+# An image, scaled, in a frame of background: a row and a column before it, two of each behind it.
+ctypedef void (*pad_leaf)(  # "fastnn.pad"
+    const void* x,          # IN  (height, width), of another type where its name says so
+    void* y,                # OUT (height + 3, width + 3)
+    Py_ssize_t height,
+    Py_ssize_t width,
+    double scale,
+    double background,
+) noexcept nogil
+
+# Where the pixels of some rows of an image come from: of row i and column j from
+#     row     map[0] i + map[1] j + map[2] + field[i, 0, j]
+#     column  map[3] i + map[4] j + map[5] + field[i, 1, j]
+# of another image of that size, brought into its frame: the upper left of four pixels there, and
+# how far below and right of that. Pixels of rows map[6]..map[8], columns map[7]..map[9] come
+# from outside.
+ctypedef void (*locate_leaf)(  # "fastnn.locate"
+    const double* map,      # IN  (10)
+    const void* field,      # IN  (rows, 2, width), NULL for zeros
+    int* at,                # OUT (rows, width), places in the padded image
+    void* down,             # OUT (rows, width), in [0, 1)
+    void* right,            # OUT (rows, width), in [0, 1)
+    Py_ssize_t first,
+    Py_ssize_t rows,
+    Py_ssize_t height,
+    Py_ssize_t width,
+) noexcept nogil
+
+# Bilinear interpolation of a padded image at places that a locate leaf gave.
+ctypedef void (*interpolate_leaf)(  # "fastnn.interpolate"
+    const void* x,          # IN  (any, ld)
+    const int* at,          # IN  (n)
+    const void* down,       # IN  (n)
+    const void* right,      # IN  (n)
+    void* y,                # OUT (n)
+    Py_ssize_t n,
+    Py_ssize_t ld,
+) noexcept nogil
+
+# Pixels in [0, 255] to the nearest whole number.
+ctypedef void (*round_leaf)(  # "fastnn.round"
+    const void* x,          # IN  (n)
+    unsigned char* y,       # OUT (n)
+    Py_ssize_t n,
+) noexcept nogil
+
 cdef enum:
     PRODUCT_SCRATCH = 262144    # bytes that a product needs to itself
 

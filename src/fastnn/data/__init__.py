@@ -1,5 +1,6 @@
 """Loading data and splitting it."""
 
+from fastnn.data.augment import Augment
 from fastnn.data.dataset import Dataset
 from fastnn.data.digits import load_digits
 from fastnn.data.idx import load_idx, load_idx_folder
@@ -10,6 +11,7 @@ from fastnn.data.split import train_dev_test_split, train_test_split
 from fastnn.data.tables import load_csv
 
 __all__ = [
+    "Augment",
     "Dataset",
     "load",
     "load_csv",

@@ -36,6 +36,8 @@ cdef enum:
     OP_CONVOLUTION_BACKWARD_WEIGHT
     OP_CONVOLUTION_SUM_WEIGHT
     OP_MAP_SUMS
+    OP_NOISE
+    OP_DEFORM
     OP_COUNT
 
 cdef split_fn SPLIT[OP_COUNT]
@@ -97,7 +99,6 @@ define(OP_MAXOUT, "maxout", maxout_split, maxout_run, ("maxout",))
 define(OP_MAXOUT_GRAD, "maxout_grad", maxout_split, maxout_grad_run, ("maxout_grad",))
 define(OP_PYTHON, "python", serial_split, python_run)
 define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
-
 define(OP_CONVOLUTION_FORWARD, "convolution_forward", convolution_forward_split,
        convolution_forward_run, ("bias", "map", "product", "unfold"))
 define(OP_CONVOLUTION_BACKWARD_INPUT, "convolution_backward_input",
@@ -110,6 +111,9 @@ define(OP_CONVOLUTION_SUM_WEIGHT, "convolution_sum_weight", convolution_sum_weig
        convolution_sum_weight_run, ("column_sum", "transpose"))
 define(OP_MAP_SUMS, "map_sums", map_sums_split, map_sums_run,
        ("sum", "", "update", "regularize"))
+define(OP_NOISE, "noise", noise_split, noise_run, ("noise",))
+define(OP_DEFORM, "deform", deform_split, deform_run,
+       ("pad", "locate", "interpolate", "round", "noise", "product"))
 
 
 cdef inline void run_part(

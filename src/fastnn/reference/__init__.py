@@ -11,6 +11,7 @@ input and ``y`` where it is the output.
 """
 
 from fastnn.reference.activations import *  # noqa: F403
+from fastnn.reference.augment import *  # noqa: F403
 from fastnn.reference.convolution import *  # noqa: F403
 from fastnn.reference.losses import *  # noqa: F403
 from fastnn.reference.piecewise import *  # noqa: F403
