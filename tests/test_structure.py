@@ -31,7 +31,7 @@ ROOMS = {
     "learning": "losses optim program",
     "schedules": "_schedule _plateau schedules",
     "measures": "_counts metrics scoring",
-    "training": "_plots history progress callbacks trainer",
+    "training": "_ahead _plots history progress callbacks trainer",
     "data": "data",
     "files": "io",
     "inspection": "inspection",

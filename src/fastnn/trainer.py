@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from fastnn import scoring
+from fastnn._ahead import AugmentedArrays
 from fastnn._settings import count
 from fastnn.callbacks import Callback, StopTraining
 from fastnn.history import History
@@ -90,6 +91,7 @@ class Trainer:
         validation: tuple | None = None,
         sample_weight=None,
         shuffle: bool = True,
+        augment=None,
         progress: bool = True,
     ) -> History:
         """Train for some epochs.
@@ -114,6 +116,11 @@ class Trainer:
             Finite, at least 0.
         shuffle : bool
             Whether each epoch takes the samples in a new order.
+        augment : callable, optional
+            Makes the inputs of each epoch anew, ahead of training, on a thread of its own: a
+            `fastnn.data.Augment`, or any function of ``(x, *, index, epoch, dtype)`` that
+            returns samples `index` of `x`, changed as it likes, of that dtype, which is the
+            model's, or of uint8. `epoch` is another number in each epoch. Not with iterables.
         progress : bool
             Whether to show a progress bar.
 
@@ -130,7 +137,7 @@ class Trainer:
             epochs so far are in ``trainer.history``.
         """
         epochs = count("epochs", epochs, 0)
-        source = self._source(x, y, batch_size, sample_weight, shuffle, epochs)
+        source = self._source(x, y, batch_size, sample_weight, shuffle, augment, epochs)
         if validation is not None:
             if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
                 raise TypeError("validation: expected (x, y) or (x, y, sample_weight)")
@@ -155,7 +162,7 @@ class Trainer:
                 callback.on_fit_end(self)
         return self.history
 
-    def _source(self, x, y, batch_size, sample_weight, shuffle, epochs):
+    def _source(self, x, y, batch_size, sample_weight, shuffle, augment, epochs):
         if isinstance(x, np.ndarray):
             arrays = prepare_data(self.model, self.loss, x, y, sample_weight)
             if len(x) == 0:
@@ -163,14 +170,17 @@ class Trainer:
             if batch_size is None:
                 batch_size = len(x)
             size = min(count("batch_size", batch_size), len(x))
+            if augment is not None:
+                dtype = self.model.dtype
+                return AugmentedArrays(arrays, size, shuffle, augment, epochs, dtype)
             return _Arrays(arrays, size, shuffle)
         if not isinstance(x, Iterable):
             raise TypeError(
                 f"x: expected a NumPy array or an iterable of batches, got {type(x).__name__}"
             )
-        if y is not None or sample_weight is not None:
-            name = "y" if y is not None else "sample_weight"
-            raise TypeError(f"{name}: expected None with an iterable of batches")
+        for name, value in {"y": y, "sample_weight": sample_weight, "augment": augment}.items():
+            if value is not None:
+                raise TypeError(f"{name}: expected None with an iterable of batches")
         if epochs > 1 and iter(x) is x:
             raise ValueError(
                 "x: expected an iterable that begins anew in each epoch, got an iterator; "
