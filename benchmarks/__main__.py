@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import ROOT, report
-from benchmarks.peers import KERNEL_PEERS, PEERS
+from benchmarks.peers import IMAGE_PEERS, KERNEL_PEERS, PEERS
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
         help="a folder for what it writes (default: build/benchmarks)",
     )
     parser.add_argument("-k", dest="expression", default="", help="only some (pytest's -k)")
-    others = sorted({*PEERS, *KERNEL_PEERS} - {"fastnn"})
+    others = sorted({*PEERS, *KERNEL_PEERS, *IMAGE_PEERS} - {"fastnn"})
     parser.add_argument(
         "--peers",
         nargs="+",

@@ -25,6 +25,8 @@ and, or only, a file ``<peer>_kernels.py`` with ``VERSION`` and
     (`benchmarks.inputs`) and gives a function of no arguments, the call that is timed. It returns
     what the operation computes, when it is there: an array, or for a loss its value and gradient,
     or for an update the parameters. It does it the fastest way that the peer's users have.
+
+And a file ``<peer>_images.py`` is as `benchmarks.images` says.
 """
 
 import functools
@@ -50,6 +52,7 @@ def _having(part: str) -> list[str]:
 
 PEERS = _having("steps")
 KERNEL_PEERS = _having("kernels")
+IMAGE_PEERS = _having("images")
 
 _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "FASTNN")
 
@@ -57,6 +60,7 @@ _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "FASTNN")
 _WANTED = os.environ.get("FASTNN_BENCH_PEERS", "numpy").split(",")
 CHOSEN = [peer for peer in PEERS if peer == "fastnn" or peer in _WANTED or "all" in _WANTED]
 CHOSEN_KERNELS = [peer for peer in KERNEL_PEERS if peer in _WANTED or "all" in _WANTED]
+CHOSEN_IMAGES = [p for p in IMAGE_PEERS if p == "fastnn" or p in _WANTED or "all" in _WANTED]
 
 
 def kernel_name(operation: str, shape: tuple[int, ...]) -> str:

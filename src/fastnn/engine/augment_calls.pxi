@@ -23,7 +23,7 @@ def run_noise(noise, image, y, unsigned long long seed, long long step):
     try:
         call.buf[0] = borrow(&lease, y, True)
         call.buf[1] = borrow(&lease, image, False)
-        run_once(&call, 0, 1, &ctx)
+        run_once(&call, 0, 1, &ctx, beside=True)
     finally:
         give_back(&lease)
 
@@ -85,7 +85,7 @@ def run_deform(
         if scratch == NULL:
             raise MemoryError()
         ctx.scratch = <char*>((<size_t>scratch + LINE - 1) // LINE * LINE)
-        run_once(&call, 0, 1, &ctx)
+        run_once(&call, 0, 1, &ctx, beside=True)
     finally:
         give_back(&lease)
         PyMem_Free(scratch)

@@ -69,10 +69,11 @@ cdef void begin_context(Context* ctx) noexcept nogil:
 
 
 cdef int run_once(
-    const Call* calls, Py_ssize_t begin, Py_ssize_t end, Context* ctx
+    const Call* calls, Py_ssize_t begin, Py_ssize_t end, Context* ctx, bint beside=False
 ) except -1:
-    # One pass over the calls from Python, on as many threads as they have work for.
-    cdef int threads = enter()
+    # One pass over the calls from Python, on as many threads as they have work for; `beside`
+    # others, without taking any from them.
+    cdef int threads = spare() if beside else enter()
     cdef Team team
     begin_context(ctx)
     with nogil:
@@ -88,7 +89,8 @@ cdef int run_once(
         else:
             team.threads = 1
             run_calls(calls, begin, end, ctx, &team)
-    leave()
+    if not beside:
+        leave()
     return finish(ctx)
 
 
@@ -118,6 +120,11 @@ cdef int enter() noexcept nogil:
     # CPUs took 13 to 19 % longer). Results don't depend on it.
     cdef long long others = fastnn_add(&runs, 1)
     return <int>max(<long long>1, thread_count() // others)
+
+
+cdef int spare() noexcept nogil:
+    # The threads of a run that others need not make room for: it is short, and they aren't.
+    return 1 if fastnn_load(&runs) else thread_count()
 
 
 cdef void leave() noexcept nogil:
