@@ -139,6 +139,8 @@ POOLS = [
     layers.MaxPool2d((2, 1), 2, (1, 0), 2, ceil_mode=True),
     layers.AvgPool2d(3, padding=1, count_include_pad=False),
     layers.AdaptiveAvgPool2d((None, 2)),
+    layers.Subsample2d(3, (2, 1)),
+    layers.BatchNorm2d(3),
 ]
 
 
@@ -154,7 +156,7 @@ def test_pools(layer, tmp_path):
 def test_all_classes_of_the_package_were_in_these_tests():
     tested = {*layers.ACTIVATION_LAYERS.values(), *ROWWISE}
     tested |= {layers.Flatten, layers.Dropout, layers.Linear, layers.Sequential}
-    tested |= {type(layer) for layer in POOLS}
+    tested |= {type(layer) for layer in POOLS} | {layers.BatchNorm1d, layers.LayerNorm}
     tested |= {layers.Add, layers.Concat, layers.Residual, layers.Reshape, layers.Unflatten}
     assert {cls for name in layers.__all__ if isinstance(cls := getattr(layers, name), type)} == (
         tested | {layers.Layer, layers.Activation}

@@ -187,6 +187,33 @@ def test_the_gradient_of_the_activation_before_is_applied(activation, rng):
         assert np.array_equal(before.weight.grad, dw)
 
 
+@pytest.mark.parametrize("after", [None, "Sigmoid", "GELU"])
+@pytest.mark.parametrize(("kernel", "stride"), [(2, None), ((3, 2), 2)])
+def test_subsampling_is_the_papers(kernel, stride, after, dtype, rng, threads):
+    layer = fastnn.Subsample2d(3, kernel, stride, dtype=dtype)
+    model = fastnn.Sequential(layer, *([getattr(fastnn, after)()] if after else []))
+    x = rng.standard_normal((5, 3, 8, 9)).astype(dtype)
+    area = layer.window.kernel[0] * layer.window.kernel[1]
+    assert np.allclose(layer.weight.data, 1 / area)
+    layer.weight.data[...], layer.bias.data[...] = rng.standard_normal((2, 3))
+    weight, bias = (p.data[:, None, None] for p in layer.parameters())
+    sums = area * reference.avg_pool2d(x, kernel, stride=stride)
+    z = weight * sums + bias
+    y = model.forward(x)
+    near = 64 * np.finfo(dtype).eps
+    f = getattr(reference, after.lower()) if after else None
+    np.testing.assert_allclose(y, f(z) if f else z, rtol=near, atol=near)
+    np.testing.assert_array_equal(model.predict(x), y)
+    dz = dy = rng.standard_normal(y.shape).astype(dtype)
+    if f:
+        dz = backward_of(f)(dy, z if after == "GELU" else f(z))
+    dx = reference.avg_pool2d_backward(area * weight * dz, x, kernel, stride=stride)
+    np.testing.assert_allclose(model.backward(dy), dx, rtol=near, atol=near)
+    axes = (0, 2, 3)
+    np.testing.assert_allclose(layer.weight.grad, (dz * sums).sum(axes), rtol=near, atol=16 * near)
+    np.testing.assert_allclose(layer.bias.grad, dz.sum(axes), rtol=near, atol=16 * near)
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_results_do_not_depend_on_threads(window, rng):
     x = rng.standard_normal((23, 3, 40, 41)).astype("f4")
@@ -277,6 +304,7 @@ def test_construction_errors(make, error, message):
         (fastnn.AvgPool2d(2), (0, 4, 4), "AvgPool2d: expected samples of shape"),
         (fastnn.MaxPool2d(3), (1, 2, 9), r"windows have elements \(MaxPool2d\(kernel_size=3"),
         (fastnn.MaxPool2d(2, 1, 1, 4), (1, 2, 2), "windows have elements"),
+        (fastnn.Subsample2d(3), (2, 4, 4), "Subsample2d: expected samples of 3 maps"),
     ],
 )
 def test_samples_of_other_shapes_are_refused(layer, shape, message):

@@ -26,6 +26,7 @@ include "kernels/movement.pxi"
 include "kernels/pool.pxi"
 include "kernels/piecewise.pxi"
 include "kernels/augment.pxi"
+include "kernels/normalization.pxi"
 
 cdef extern from "kernels/product.h":
     void product_float()
@@ -314,6 +315,35 @@ export(
     <void*>gather[uint8_t, float], <void*>gather[uint8_t, double],
 )
 export("gather.int64", "fastnn.gather", <void*>gather_int64, <void*>gather_int64)
+export(
+    "channels.deviations", "fastnn.channel_sums",
+    <void*>channels_deviations[float], <void*>channels_deviations[double],
+)
+export(
+    "channels.scale", "fastnn.channel_scale",
+    <void*>channels_scale[float], <void*>channels_scale[double],
+)
+export(
+    "channels.grad", "fastnn.channel_grad",
+    <void*>channels_grad[float], <void*>channels_grad[double],
+)
+export(
+    "channels.prepare", "fastnn.channel_prepare",
+    <void*>channels_prepare[float], <void*>channels_prepare[double],
+)
+export(
+    "channels.grad_prepare", "fastnn.channel_grad_prepare",
+    <void*>channels_grad_prepare[float], <void*>channels_grad_prepare[double],
+)
+export(
+    "layer_norm.forward", "fastnn.row_norm",
+    <void*>layer_norm_forward[float], <void*>layer_norm_forward[double],
+)
+export(
+    "layer_norm.backward", "fastnn.row_norm_grad",
+    <void*>layer_norm_backward[float], <void*>layer_norm_backward[double],
+)
+export("blocks.sum", "fastnn.block_sum", <void*>blocks_sum[float], <void*>blocks_sum[double])
 pool(
     "max_pool",
     <void*>max_pool_forward[float], <void*>max_pool_backward[float],

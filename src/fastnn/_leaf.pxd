@@ -283,6 +283,102 @@ ctypedef void (*round_leaf)(  # "fastnn.round"
     Py_ssize_t n,
 ) noexcept nogil
 
+# Normalisation by channel. x lies as (rows, channels, length), all of it together; what belongs to
+# channels is passed from the first of them on.
+
+# Adds to `first` the sums of g and to `second` those of g (x - shift), where g is the gradient or,
+# where that is NULL, x - shift itself. The shift of channel c is shift[c * step].
+ctypedef void (*channel_sums_leaf)(  # "fastnn.channel_sums"
+    const void* grad,           # IN  like x, or NULL
+    const void* x,              # IN  (rows, channels, length)
+    const void* shift,          # IN  (channels)
+    double* first,              # INOUT (channels)
+    double* second,             # INOUT (channels)
+    Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t length, Py_ssize_t step,
+) noexcept nogil
+
+# y = (x - shift) * scale + offset
+ctypedef void (*channel_scale_leaf)(  # "fastnn.channel_scale"
+    const void* x,              # IN  (rows, channels, length)
+    void* y,                    # OUT like x, may be x
+    const void* shift, const void* scale, const void* offset,   # IN (channels)
+    Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t length,
+) noexcept nogil
+
+# dx = scale * grad + slope * (x - shift) + constant; without the latter two x is not read.
+ctypedef void (*channel_grad_leaf)(  # "fastnn.channel_grad"
+    const void* grad,           # IN  (rows, channels, length)
+    const void* x,              # IN  like grad
+    void* dx,                   # OUT like grad, may be grad
+    const void* shift, const void* scale,       # IN (channels)
+    const void* slope, const void* constant,    # IN (channels), NULL: 0
+    Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t length,
+) noexcept nogil
+
+# From a batch's sums, or from running statistics, to mean and 1 / sqrt(var + eps) in double, and
+# to shift, scale and offset.
+ctypedef void (*channel_prepare_leaf)(  # "fastnn.channel_prepare"
+    const double* partial,      # IN  (blocks, 2, channels), to be added up; NULL: not this batch's
+    Py_ssize_t blocks,
+    double count,               # of a channel's elements in the batch
+    const void* first,          # IN  what the sums are about: for channel c, first[c * step]
+    Py_ssize_t step,
+    const void* weight, const void* bias,       # IN (channels), NULL: 1, 0
+    void* running_mean,         # INOUT (channels); NULL: none, and without partial 0
+    void* running_var,          # INOUT (channels); NULL: none, and without partial 1
+    long long* batches,         # INOUT how many went into them; NULL: nobody counts
+    const double* settings,     # IN  eps, momentum (below 0: the mean of all batches)
+    Py_ssize_t channels,
+    double* moments,            # OUT (2, channels)
+    void* shift, void* scale, void* offset,     # OUT (channels)
+) noexcept nogil
+
+# From the sums of a gradient to those of the parameters, and to slope and constant.
+ctypedef void (*channel_grad_prepare_leaf)(  # "fastnn.channel_grad_prepare"
+    const double* partial,      # IN  (blocks, 2, channels)
+    Py_ssize_t blocks,
+    double count,               # as above; 0: the statistics aren't this batch's
+    const double* moments,      # IN  (2, channels)
+    const void* weight,         # IN  (channels), or NULL
+    const void* shift,          # IN  (channels)
+    void* dweight, void* dbias,     # OUT (channels), or NULL
+    void* slope, void* constant,    # OUT (channels), where count isn't 0
+    Py_ssize_t channels,
+) noexcept nogil
+
+# Layer normalisation, a row at a time: y = (x - mean) / sqrt(var + eps) * weight + bias.
+ctypedef void (*row_norm_leaf)(  # "fastnn.row_norm"
+    const void* x,              # IN  (rows, cols)
+    const void* weight, const void* bias,       # IN (cols), NULL: 1, 0
+    void* y,                    # OUT (rows, cols)
+    double* moments,            # OUT (rows, 2): mean, 1 / sqrt(var + eps)
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+    double eps,
+) noexcept nogil
+
+ctypedef void (*row_norm_grad_leaf)(  # "fastnn.row_norm_grad"
+    const void* grad,           # IN  (rows, cols)
+    const void* x,              # IN  (rows, cols)
+    const void* weight,         # IN  (cols), or NULL
+    const double* moments,      # IN  (rows, 2)
+    void* dx,                   # OUT (rows, cols), or NULL
+    double* dweight,            # INOUT (cols), added to; NULL: not asked for
+    double* dbias,              # INOUT (cols), likewise
+    void* row,                  # (cols)
+    Py_ssize_t rows,
+    Py_ssize_t cols,
+) noexcept nogil
+
+# sums[j] = sum over blocks of partial[block, j]; blocks lie `step` apart.
+ctypedef void (*block_sum_leaf)(  # "fastnn.block_sum"
+    const double* partial,      # IN  (blocks, n)
+    void* sums,                 # OUT (n)
+    Py_ssize_t blocks,
+    Py_ssize_t n,
+    Py_ssize_t step,
+) noexcept nogil
+
 cdef enum:
     PRODUCT_SCRATCH = 262144    # bytes that a product needs to itself
 

@@ -217,6 +217,7 @@ class Graph:
         self.pinned: list[Buffer] = []  # that Python reads or writes as well
         # (layer, its output) -> what readers get instead; how one looks inside a model.
         self.watch: Callable[[object, Value], Value] | None = None
+        self.least_rows, self._why = 0, ""  # that a batch must have
         shape = tuple(shape)
         grad = Buffer(shape, dtype) if backward and input_grad else None
         self.input = Value(shape, Buffer(shape, dtype), grad)
@@ -257,6 +258,19 @@ class Graph:
         x.consumers.append(node)
         self.nodes.append(node)
         return node.readers
+
+    def require_rows(self, rows: int, why: str) -> None:
+        """Let batches have at least so many samples."""
+        if rows > self.least_rows:
+            self.least_rows, self._why = rows, why
+
+    def check_rows(self, rows: int) -> None:
+        """Raise ValueError for a batch of too few samples."""
+        if rows < self.least_rows:
+            raise ValueError(
+                f"x: expected batches of at least {self.least_rows} samples ({self._why}), "
+                f"got one of {rows}"
+            )
 
     def finish(self, parameter: Parameter) -> list[Call]:
         """What follows once ``parameter.grad`` has been written: penalties, clipping, update."""

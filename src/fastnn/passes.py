@@ -90,6 +90,7 @@ class LayerPass:
             keep=(self.y.data, self.y.grad, self.x.grad),
         )  # fmt: skip
         self.dtype = graph.dtype
+        self.check_rows = graph.check_rows
         self.in_place = graph.gathers_in_place
         self.rows = 0
         self.steps = 0
@@ -120,6 +121,7 @@ class LayerPass:
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         x = check_batch(x, self.shape, self.dtype)
+        self.check_rows(len(x))
         self.rows = len(x)
         self.steps += 1  # every forward in training makes new noise
         bind(self.program, 0, x, self.dtype, in_place=False)

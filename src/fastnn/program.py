@@ -81,6 +81,7 @@ class Program:
         keep = () if training else (pred.data,)
         self._engine = compile_calls(graph, batch_size, segments, feeds, keep=keep, seed=seed)
         self._gathers_in_place = graph.gathers_in_place
+        self._check_rows = graph.check_rows
 
     def fits(self, loss, optimizer, *, shape, target, weighted, batch_size) -> bool:
         """Whether the program is of this loss and optimizer and can go on with data of this
@@ -105,6 +106,10 @@ class Program:
         """Let go of the arrays."""
         for part in range(3):
             bind(self._engine, part, None, self.dtype, in_place=False)
+
+    def check_rows(self, total: int, batch_size: int) -> None:
+        """Raise ValueError where the last of the batches, the shortest, has too few samples."""
+        self._check_rows(total % batch_size or batch_size)
 
     def steps(self, total, batch_size, first, order, lr, losses, budget):
         """Train for some steps; see the engine's `Program.steps`. The optimizer counts them."""

@@ -233,6 +233,7 @@ class Trainer:
 
     def _steps(self, program: Program, total: int, batch_size: int, order):
         # Run through `total` rows, coming back every now and then.
+        program.check_rows(total, batch_size)
         on_step = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
         chunk = 1 if on_step else _CHUNK
         losses = np.empty(chunk)

@@ -22,6 +22,14 @@ cdef enum:
     OP_CLIP_FACTOR
     OP_LIMIT_ROWS
     OP_DROPOUT
+    OP_CHANNEL_SUMS
+    OP_CHANNEL_PREPARE
+    OP_CHANNEL_SCALE
+    OP_CHANNEL_GRAD_PREPARE
+    OP_CHANNEL_GRAD
+    OP_ROW_NORM
+    OP_ROW_NORM_GRAD
+    OP_BLOCK_SUM
     OP_POOL
     OP_POOL_GRAD
     OP_PRELU_FORWARD
@@ -49,6 +57,9 @@ FORWARD_BYTES = OUTPUT_BYTES
 
 # Elements of a block of `update` and `squares`.
 UPDATE_BLOCK = BLOCK
+# The most parts of sums over a batch, and the most elements of what normalisation takes at once.
+SUM_BLOCKS = ROW_BLOCKS
+PIECE = BLOCK
 
 # What Python calls the operations, and the signatures of the leaves that each takes (no name for
 # a leaf the operation has no use for). A leaf may be None where the operation's comment says so.
@@ -90,6 +101,20 @@ define(OP_SQUARES, "squares", update_split, squares_run, ("sum_squares",))
 define(OP_CLIP_FACTOR, "clip_factor", serial_split, clip_factor_run)
 define(OP_LIMIT_ROWS, "limit_rows", limit_rows_split, limit_rows_run, ("sum_squares", "scale"))
 define(OP_DROPOUT, "dropout", map_split, dropout_run, ("dropout",))
+define(OP_CHANNEL_SUMS, "channel_sums", channel_split, channel_sums_run,
+       ("channel_sums", "grad", "channel_scale", "map"))
+define(OP_CHANNEL_PREPARE, "channel_prepare", serial_split, channel_prepare_run,
+       ("channel_prepare",))
+define(OP_CHANNEL_SCALE, "channel_scale", channel_split, channel_scale_run,
+       ("", "", "channel_scale", "map"))
+define(OP_CHANNEL_GRAD_PREPARE, "channel_grad_prepare", serial_split, channel_grad_prepare_run,
+       ("channel_grad_prepare",))
+define(OP_CHANNEL_GRAD, "channel_grad", channel_split, channel_grad_run,
+       ("channel_grad", "grad"))
+define(OP_ROW_NORM, "row_norm", row_norm_split, row_norm_run, ("row_norm",))
+define(OP_ROW_NORM_GRAD, "row_norm_grad", row_norm_split, row_norm_grad_run,
+       ("row_norm_grad", "grad"))
+define(OP_BLOCK_SUM, "block_sum", serial_split, block_sum_run, ("block_sum",))
 define(OP_POOL, "pool", pool_split, pool_run, ("pool",))
 define(OP_POOL_GRAD, "pool_grad", pool_split, pool_grad_run, ("pool_grad", "grad"))
 define(OP_PRELU_FORWARD, "prelu_forward", prelu_split, prelu_forward_run, ("prelu",))

@@ -2,12 +2,14 @@
 
 from fastnn.layers.activations import ACTIVATION_LAYERS, Activation, LogSoftmax, Softmax
 from fastnn.layers.base import Layer
-from fastnn.layers.conv import LENET5_CONNECTIONS, Conv2d
 from fastnn.layers.branches import Add, Concat, Residual
+from fastnn.layers.conv import LENET5_CONNECTIONS, Conv2d
 from fastnn.layers.dropout import Dropout
+from fastnn.layers.layer_norm import LayerNorm
 from fastnn.layers.linear import Linear
+from fastnn.layers.normalization import BatchNorm1d, BatchNorm2d
 from fastnn.layers.piecewise import Maxout, PReLU, RReLU
-from fastnn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from fastnn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, Subsample2d
 from fastnn.layers.sequential import Sequential
 from fastnn.layers.shape import Flatten, Reshape, Unflatten
 
@@ -20,11 +22,14 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "Add",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Concat",
     "Conv2d",
     "Dropout",
     "Flatten",
     "Layer",
+    "LayerNorm",
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
@@ -35,6 +40,7 @@ __all__ = [
     "Residual",
     "Sequential",
     "Softmax",
+    "Subsample2d",
     "Unflatten",
 ]
 __all__ += [cls.__name__ for cls in ACTIVATION_LAYERS.values()]

@@ -110,7 +110,8 @@ class Layer:
     @property
     def dtype(self) -> np.dtype:
         """The dtype that the layer computes in; float32 where nothing says otherwise."""
-        return next((p.dtype for p in self.parameters()), np.dtype(np.float32))
+        kinds = (p.dtype for p in self.named_state().values() if p.dtype.kind == "f")
+        return next(kinds, np.dtype(np.float32))
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and running statistics, by PyTorch's keys and in PyTorch's

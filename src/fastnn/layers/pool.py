@@ -1,10 +1,16 @@
 """Pooling layers: of each window of a map, one number."""
 
+import functools
 from typing import NamedTuple
 
-from fastnn._settings import count, flag, pair
+import numpy as np
+
+from fastnn import init as initializers
+from fastnn._settings import check_dtype, count, flag, pair
 from fastnn.graph import Call, Node
 from fastnn.layers.base import Layer
+from fastnn.layers.normalization import ChannelsNode
+from fastnn.parameter import Parameter
 
 
 class Window(NamedTuple):
@@ -222,6 +228,80 @@ class AdaptiveAvgPool2d(Layer):
 
     def __repr__(self):
         return f"AdaptiveAvgPool2d({self.config()['output_size']})"
+
+
+class Subsample2d(Layer):
+    """LeNet-5's subsampling (LeCun, Bottou, Bengio and Haffner 1998): the sum of each window,
+    times a coefficient of the map, plus its bias. Samples (C, H, W) become (C, H', W').
+
+    The activation that follows in that paper, a sigmoid, is a layer of its own here, and is fused.
+
+    Parameters
+    ----------
+    maps : int
+        C.
+    kernel_size : int or (int, int)
+        Of a window, by rows and columns.
+    stride : int or (int, int), optional
+        From window to window; by default the size of one.
+    dtype : dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape (C,)
+        The coefficients begin such that sums are means, the biases at zero.
+
+    Notes
+    -----
+    PyTorch has no such layer. It is ``AvgPool2d`` with two numbers to learn for each map.
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> layer = fastnn.Subsample2d(1)
+    >>> layer.weight.data.tolist()
+    [0.25]
+    >>> layer.forward(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)).tolist()
+    [[[[2.5, 4.5], [10.5, 12.5]]]]
+    """
+
+    def __init__(self, maps, kernel_size=2, stride=None, *, dtype=np.float32):
+        self.maps = count("maps", maps)
+        kernel = pair("kernel_size", kernel_size)
+        stride = kernel if stride is None else pair("stride", stride)
+        self.window = Window(kernel, stride, adds=True)
+        area = kernel[0] * kernel[1]
+        share = functools.partial(initializers.constant, value=1 / area)
+        dtype = check_dtype(dtype)
+        self.weight = Parameter((self.maps,), share, dtype)
+        self.bias = Parameter((self.maps,), initializers.zeros, dtype, decay=False)
+
+    def output_shape(self, shape):
+        maps, *size = check_maps(self, shape)
+        out = tuple(self.window.outputs(i, n, False) for i, n in enumerate(size))
+        if maps != self.maps or 0 in out:
+            raise ValueError(
+                f"Subsample2d: expected samples of {self.maps} maps of at least "
+                f"{self.window.kernel}, got {shape}"
+            )
+        return (maps, *out)
+
+    def lower(self, graph, x):
+        shape = self.output_shape(x.shape)
+        sums = graph.add(PoolNode(x, "mean_pool", self.window), shape)
+        return graph.add(ChannelsNode(sums, self.weight, self.bias), shape)
+
+    def config(self):
+        return {
+            "maps": self.maps,
+            "kernel_size": _brief(self.window.kernel),
+            "stride": _brief(self.window.stride),
+            "dtype": str(self.weight.dtype),
+        }
+
+    def __repr__(self):
+        return f"Subsample2d({self.maps}, {_brief(self.window.kernel)})"
 
 
 class PoolNode(Node):

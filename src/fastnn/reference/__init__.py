@@ -14,6 +14,7 @@ from fastnn.reference.activations import *  # noqa: F403
 from fastnn.reference.augment import *  # noqa: F403
 from fastnn.reference.convolution import *  # noqa: F403
 from fastnn.reference.losses import *  # noqa: F403
+from fastnn.reference.normalization import *  # noqa: F403
 from fastnn.reference.piecewise import *  # noqa: F403
 from fastnn.reference.pooling import *  # noqa: F403
 from fastnn.reference.rows import *  # noqa: F403
