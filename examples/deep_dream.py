@@ -19,9 +19,7 @@ from fastnn.inspection import dream
 from fastnn.io import save_png, tile
 
 CHANNELS = 24
-# The places of the second convolution, whose channels have gradients everywhere, and of its
-# activation.
-SECOND, ACTIVATED = 3, 4
+SECOND = 4  # the place of the second convolution's activation
 
 
 def make_net(seed: int) -> fastnn.Sequential:
@@ -73,13 +71,15 @@ def main():
     print("probability of each digit's picture:", " ".join(f"{p:.3f}" for p in shares))
     save_png(tile(digits, 5), args.out / "dream_digits.png")
 
+    # Bright, since in the dark most channels are cut off by their ReLU, and have no gradient.
+    noise = rng.uniform(0, 1, (1, 28, 28)).astype(np.float32)
     channels = [dream(net, noise, SECOND, unit=channel, **options) for channel in range(CHANNELS)]
     save_png(tile(np.stack(channels), 8), args.out / "dream_channels.png")
 
     page = tile(mnist.x_test[:64], 8, gap=0).astype(np.float32)[None] / 255
-    before = np.square(net[: ACTIVATED + 1].predict(page[None])).mean()
-    page = dream(net, page, ACTIVATED, octaves=4, **(options | {"steps": max(2, steps // 4)}))
-    after = np.square(net[: ACTIVATED + 1].predict(page[None])).mean()
+    before = np.square(net[: SECOND + 1].predict(page[None])).mean()
+    page = dream(net, page, SECOND, octaves=4, **(options | {"steps": max(2, steps // 4)}))
+    after = np.square(net[: SECOND + 1].predict(page[None])).mean()
     print(f"mean square of the second layer's activations on the page: {before:.2f} to {after:.2f}")
     save_png(page, args.out / "dream_page.png")
 
