@@ -6,13 +6,17 @@
 # the pixels of the output are the columns of a product, and taps (channel, ky, kx) its depth.
 
 cdef enum:
-    STENCIL = 3              # dims
-    # A block of the unfolded image: bytes of a row in a product over taps, and in one over
-    # pixels; rows of either; and bytes in all.
-    COLUMN_BYTES = 512
+    STENCIL = 3             # dims
+    # Pixels of a block of the unfolded image, about; more where a pixel has few multiplications,
+    # until there are so many of them or so many pixels.
+    COLUMNS = 192
+    MOST_COLUMNS = 2048
+    FEW_PRODUCTS = 250000
+    # The same, in bytes of a row, in a product over pixels.
     PIXEL_BYTES = 2048
-    DEPTH = 512
+    # Taps of a block of the gradient of the input or of the weight, at most.
     TAPS = 128
+    # Bytes of a block in the forward, and nearly always.
     UNFOLDED_BYTES = 294912
     # Bytes of frames that a gradient is folded into.
     FRAME_BYTES = 131072
@@ -53,7 +57,9 @@ cdef Convolution convolution_of(const Py_ssize_t* dim, int size, char* scratch) 
     v.plain = v.taps == 1 and v.pixels == v.image and w.top == 0 and w.left == 0
     v.scratch = scratch
     v.unfolded = scratch + PRODUCT_SCRATCH
-    v.frames = v.unfolded + max(<Py_ssize_t>UNFOLDED_BYTES, v.taps * (COLUMN_BYTES + LINE)) + LINE
+    v.frames = v.unfolded + LINE + max(
+        <Py_ssize_t>UNFOLDED_BYTES,
+        max(<Py_ssize_t>TAPS, v.taps) * odd_lines(COLUMNS + COLUMNS // 2, size) * size)
     return v
 
 
@@ -95,27 +101,39 @@ cdef inline Py_ssize_t parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
     return (n + most - 1) // most
 
 
+cdef inline Py_ssize_t block_columns(const Convolution* v, Py_ssize_t aim) noexcept nogil:
+    # Pixels of a block: whole vectors, if not all pixels, and blocks about alike. At most half more
+    # than the aim, rounded up.
+    cdef Py_ssize_t blocks = max(<Py_ssize_t>1, (v.pixels + aim // 2) // aim)
+    return min(v.pixels, parts(parts(v.pixels, blocks), 32) * 32)
+
+
 # -- convolution_forward: y = f(x * W + b) ----------------------------------------------------
 # [0] x IN  [1] b IN (O)  [2] z OUT  [3] y OUT, may be z  [4] W IN
 # leaf 0 bias (NULL: none)  leaf 1 map (NULL: identity)  leaf 2 product  leaf 3 unfold
 # scalars: parameters
 # A unit is some pixels of a sample; bias and activation follow while they are in cache.
 
+cdef inline Py_ssize_t forward_columns(const Convolution* v) noexcept nogil:
+    cdef Py_ssize_t fit = FEW_PRODUCTS // (v.depth * v.maps * v.groups)
+    return block_columns(v, min(<Py_ssize_t>MOST_COLUMNS, max(<Py_ssize_t>COLUMNS, fit)))
+
+
 cdef Split convolution_forward_split(const Call* c, const Context* ctx) noexcept nogil:
     cdef Convolution v = convolution(c, ctx, 0)
-    cdef Py_ssize_t most = COLUMN_BYTES // c.itemsize
+    cdef Py_ssize_t most = forward_columns(&v)
     return split_work(
-        ctx.rows * parts(v.pixels, most),
-        <double>min(most, v.pixels) * v.depth * v.maps * v.groups)
+        ctx.rows * parts(v.pixels, most), <double>most * v.depth * v.maps * v.groups)
 
 
 cdef void convolution_forward_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Convolution v = convolution(c, ctx, thread)
-    cdef Py_ssize_t size = c.itemsize, most = COLUMN_BYTES // size, blocks = parts(v.pixels, most)
-    cdef Py_ssize_t maps = v.maps * v.groups, unit, first, cols, skip, g
-    cdef Py_ssize_t slab, slabs = parts(v.depth, DEPTH), t, depth, pitch
+    cdef Py_ssize_t size = c.itemsize, most = forward_columns(&v), blocks = parts(v.pixels, most)
+    cdef Py_ssize_t pitch = odd_lines(most, size)
+    cdef Py_ssize_t slabs = parts(v.depth, max(<Py_ssize_t>1, UNFOLDED_BYTES // (pitch * size)))
+    cdef Py_ssize_t maps = v.maps * v.groups, unit, first, cols, skip, g, slab, t, depth
     cdef product_leaf product = <product_leaf>c.leaf[2]
     cdef const char* x
     cdef const char* weight
@@ -123,7 +141,6 @@ cdef void convolution_forward_run(
     for unit in range(begin, end):
         first = unit % blocks * most
         cols = min(most, v.pixels - first)
-        pitch = odd_lines(cols, size)
         skip = (unit // blocks * maps * v.pixels + first) * size
         for g in range(v.groups):
             x = c.buf[0] + (unit // blocks * v.groups + g) * v.channels * v.image * size
@@ -165,9 +182,10 @@ cdef void convolution_backward_input_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Convolution v = convolution(c, ctx, thread)
-    cdef Py_ssize_t size = c.itemsize, most = COLUMN_BYTES // size, slab = channels_of_unit(&v)
+    cdef Py_ssize_t size = c.itemsize, slab = channels_of_unit(&v)
+    cdef Py_ssize_t most = block_columns(&v, COLUMNS), pitch = odd_lines(most, size)
     cdef Py_ssize_t slabs = parts(v.channels, slab), unit, group, low, channels, block
-    cdef Py_ssize_t first, cols, skip, pitch
+    cdef Py_ssize_t first, cols, skip
     cdef product_leaf product = <product_leaf>c.leaf[1]
     cdef const char* dy
     cdef const char* weight
@@ -188,7 +206,6 @@ cdef void convolution_backward_input_run(
             for block in range(parts(v.pixels, most)):
                 first = block * most
                 cols = min(most, v.pixels - first)
-                pitch = odd_lines(cols, size)
                 product(channels * v.taps, cols, v.maps, weight, 1, v.depth,
                         dy + first * size, v.pixels, 1,
                         1, False, v.unfolded, pitch, NULL, v.scratch)
