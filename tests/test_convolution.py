@@ -421,7 +421,7 @@ def test_construction_errors(arguments, options, error, message):
     ("shape", "message"),
     [
         ((5,), r"expected samples of shape \(1, height, width\), got \(5,\)"),
-        ((28, 28), r"got \(28, 28\); images of one channel need their axis|need its axis"),
+        ((28, 28), r"got \(28, 28\); one channel has an axis too: x\[:, None\]"),
         ((2, 28, 28), r"expected samples of shape \(1, height, width\), got \(2, 28, 28\)"),
         ((1, 0, 28), r"got \(1, 0, 28\)"),
         ((1, 28, 28, 1), r"got \(1, 28, 28, 1\)"),

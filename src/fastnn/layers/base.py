@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fastnn import init as initializers
 from fastnn.graph import Call, Graph, Node, Value
 from fastnn.parameter import Parameter, Tracked
 from fastnn.passes import LayerPass
@@ -192,6 +193,16 @@ class Layer:
         array of shape (N, ...)
         """
         return LayerPass.predict(self, x)
+
+
+class WeightedLayer(Layer):
+    """A layer whose `weight` begins with values that suit its `activation`, or the one that
+    follows, unless an initialiser (`_init`) was asked for."""
+
+    def suit(self, activation):
+        if self._init is None and self.activation is None and not self.weight.drawn:
+            self.weight.init = initializers.resolve(initializers.default_for(activation))
+        return True
 
 
 class PythonNode(Node):

@@ -9,7 +9,7 @@ from fastnn import init as initializers
 from fastnn._settings import check_dtype, count, pair
 from fastnn.graph import Call
 from fastnn.layers.activations import ActivatedNode, PointwiseNode, activation_params
-from fastnn.layers.base import Layer
+from fastnn.layers.base import WeightedLayer
 from fastnn.layers.linear import AffineNode
 from fastnn.parameter import Parameter, aligned_zeros
 
@@ -22,7 +22,7 @@ LENET5_CONNECTIONS = np.array([[str(i) in maps for i in range(6)] for maps in _C
 LENET5_CONNECTIONS.flags.writeable = False
 
 
-class Conv2d(Layer):
+class Conv2d(WeightedLayer):
     """A convolution of images, ``y = f(x * W + b)``::
 
         y[o, i, j] = f(b[o] + sum over c, u, v of
@@ -73,11 +73,7 @@ class Conv2d(Layer):
     -----
     Shapes, keys and results are those of ``torch.nn.Conv2d``; initial values are not, and
     `connections` and `activation` are fastnn's own. Other paddings than zeros aren't offered.
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document
-    recognition, 1998.
+    Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998.
 
     Examples
     --------
@@ -144,17 +140,11 @@ class Conv2d(Layer):
             raise ValueError(f"groups: expected 1 with connections, got {self.groups}")
         return table
 
-    def suit(self, activation):
-        # As long as neither an initialiser was asked for nor values drawn.
-        if self._init is None and self.activation is None and not self.weight.drawn:
-            self.weight.init = initializers.resolve(initializers.default_for(activation))
-        return True
-
     def output_shape(self, shape):
         if len(shape) != 3 or shape[0] != self.in_channels or 0 in shape:
             hint = ""
             if len(shape) == 2 and self.in_channels == 1:
-                hint = "; images of one channel need its axis: x[:, None]"
+                hint = "; one channel has an axis too: x[:, None]"
             raise ValueError(
                 f"Conv2d: expected samples of shape ({self.in_channels}, height, width), "
                 f"got {tuple(shape)}{hint}"
@@ -166,7 +156,7 @@ class Conv2d(Layer):
             )
         ]
         if min(free) < 0:
-            least = [n - f for n, f in zip(shape[1:], free, strict=True)]
+            least = [max(1, n - f) for n, f in zip(shape[1:], free, strict=True)]
             raise ValueError(
                 f"Conv2d: expected images of at least {least[0]}x{least[1]}, which the kernel "
                 f"covers, got {shape[1]}x{shape[2]}"

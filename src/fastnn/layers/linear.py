@@ -9,7 +9,7 @@ from fastnn import init as initializers
 from fastnn._settings import check_dtype, count
 from fastnn.graph import Call
 from fastnn.layers.activations import ActivatedNode, PointwiseNode, activation_params
-from fastnn.layers.base import Layer
+from fastnn.layers.base import WeightedLayer
 from fastnn.parameter import Parameter
 
 # Elements of the slab of a gradient that is updated while it is in cache, and of a gradient so
@@ -26,7 +26,7 @@ def slab_rows(n: int, k: int) -> int:
     return max(16, -(-n // (4 * count)) * 4)
 
 
-class Linear(Layer):
+class Linear(WeightedLayer):
     """A fully connected layer, ``y = f(x W^T + b)``, over the last axis of samples of shape
     (..., in_features).
 
@@ -80,12 +80,6 @@ class Linear(Layer):
         self.bias = None
         if bias:
             self.bias = Parameter(shape[:1], initializers.zeros, dtype, decay=False)
-
-    def suit(self, activation: str) -> None:
-        # As long as neither an initialiser was asked for nor values drawn.
-        if self._init is None and self.activation is None and not self.weight.drawn:
-            self.weight.init = initializers.resolve(initializers.default_for(activation))
-        return True
 
     def input_shape(self):
         return (self.in_features,)
