@@ -59,7 +59,7 @@ ctypedef void (*update_leaf)(  # "fastnn.update"
     void* param,            # INOUT (n)
     const void* grad,       # IN    (n)
     void* state1,           # INOUT (n), NULL where the optimizer has none
-    void* state2,           # INOUT (n), likewise
+    void* state2,           # INOUT (n), likewise; a third lies behind it, where hyper says so
     Py_ssize_t n,
     const double* hyper,    # IN    what the prepare leaf of the same optimizer wrote
 ) noexcept nogil
