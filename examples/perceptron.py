@@ -1,10 +1,11 @@
 """Rosenblatt's perceptron (1958): a unit that answers 0 or 1 and learns from its mistakes.
 
-    python examples/perceptron.py
+    python examples/perceptron.py [FOLDER]
 
-Tells two handwritten digits apart, of those that come with fastnn, and prints how many mistakes it
-made before it made none, beside the most that are possible (Novikoff 1962). Then it tries to learn
-XOR, which no single unit can (Minsky & Papert 1969). Takes a second.
+Tells two handwritten digits apart, and prints how many mistakes it made before it made none, beside
+the most that are possible (Novikoff 1962). Then it tries to learn XOR, which no single unit can
+(Minsky & Papert 1969). FOLDER has IDX files named as MNIST's; without it the digits are those that
+come with fastnn, and it takes a second.
 """
 
 import argparse
@@ -49,12 +50,15 @@ def most_mistakes(model, x: np.ndarray, y: np.ndarray) -> float:
     return (np.linalg.norm(inputs, axis=1).max() / margin) ** 2
 
 
-def digits(pair, epochs: int, seed: int) -> None:
-    data = fastnn.data.load_digits()
+def digits(folder: str | None, pair, epochs: int, seed: int) -> None:
+    data = fastnn.data.load_idx_folder(folder) if folder else fastnn.data.load_digits()
 
     def chosen(x, y):
         keep = np.isin(y, pair)
-        return x[keep], (y[keep] == pair[1]).astype(np.float32)[:, None]
+        x = x[keep].reshape(keep.sum(), -1)
+        if x.dtype == np.uint8:
+            x = x.astype(np.float32) / 255
+        return x, (y[keep] == pair[1]).astype(np.float32)[:, None]
 
     x, y = chosen(data.x_train, data.y_train)
     x_test, y_test = chosen(data.x_test, data.y_test)
@@ -80,6 +84,7 @@ def xor(epochs: int, seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", help="of IDX files (default: fastnn's own digits)")
     parser.add_argument(
         "--digits", type=int, nargs=2, default=[0, 1], choices=range(10), metavar="D",
         help="which two to tell apart (default: 0 1)",
@@ -89,7 +94,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few epochs, to see that it runs")
     args = parser.parse_args()
     epochs = min(args.epochs, 5) if args.quick else args.epochs
-    digits(args.digits, epochs, args.seed)
+    digits(args.folder, args.digits, epochs, args.seed)
     xor(epochs, args.seed)
 
 

@@ -153,10 +153,27 @@ def test_pools(layer, tmp_path):
     np.testing.assert_array_equal(again.predict(x), layer.predict(x))
 
 
+PIECEWISE = [
+    layers.PReLU(3, 0.5, "float64"),
+    layers.RReLU(0.25, 0.5, reciprocal=True),
+    layers.Maxout(8, 2, 3, bias=False),
+]
+
+
+@pytest.mark.parametrize("layer", PIECEWISE, ids=repr)
+def test_piecewise(layer, tmp_path):
+    save(layer, tmp_path / "m")
+    again = load(tmp_path / "m")
+    x = np.random.default_rng(0).normal(size=(2, 3, 8)).astype(layer.dtype)
+    assert again.config() == layer.config()
+    np.testing.assert_array_equal(again.predict(x), layer.predict(x))
+
+
 def test_all_classes_of_the_package_were_in_these_tests():
     tested = {*layers.ACTIVATION_LAYERS.values(), *ROWWISE}
     tested |= {layers.Flatten, layers.Dropout, layers.Linear, layers.Sequential}
-    tested |= {type(layer) for layer in POOLS} | {layers.BatchNorm1d, layers.LayerNorm}
+    tested |= {type(layer) for layer in [*POOLS, *PIECEWISE]}
+    tested |= {layers.BatchNorm1d, layers.LayerNorm}
     tested |= {layers.Add, layers.Concat, layers.Residual, layers.Reshape, layers.Unflatten}
     assert {cls for name in layers.__all__ if isinstance(cls := getattr(layers, name), type)} == (
         tested | {layers.Layer, layers.Activation}
