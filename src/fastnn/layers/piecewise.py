@@ -27,7 +27,8 @@ class PReLU(Layer):
     Attributes
     ----------
     weight : Parameter of shape (num_parameters,)
-        Penalties (`l1`, `l2`) don't apply to it, as the paper advises.
+        Penalties (`l1`, `l2`) don't apply to it, as the paper advises; an optimizer's
+        `weight_decay` does, as in PyTorch, unless a group says otherwise.
 
     Notes
     -----
@@ -213,7 +214,7 @@ class Maxout(Linear):
         Whether there is a `b`.
     init : str or callable
         The weights' initialiser (see `fastnn.init`). LeCun's keeps the mean square of signals
-        with two pieces; with more it grows by 1.3 to 2 a layer.
+        with two pieces; with three it grows 1.3 times a layer, with five 1.8 times.
     dtype : dtype
         float32 or float64.
 
