@@ -111,6 +111,14 @@ def _grad_and_channels(rng, shape):
     return normal(rng, shape), *_channels(rng, shape)
 
 
+def _glu(rng, shape):
+    return (normal(rng, (*shape[:-1], 2 * shape[-1])),)
+
+
+def _grad_and_glu(rng, shape):
+    return normal(rng, shape), *_glu(rng, shape)
+
+
 def _maxout(rng, shape):
     return normal(rng, (*shape[:-1], 2 * shape[-1])), 2
 
@@ -122,6 +130,8 @@ def _grad_and_places(rng, shape):
 def _piecewise():
     yield Case("prelu", _channels, ROWS, "copy", 2, "out")
     yield Case("prelu_backward", _grad_and_channels, ROWS, "add", 3, "out")
+    yield Case("glu", _glu, ROWS, "add", 3, "out")
+    yield Case("glu_backward", _grad_and_glu, ROWS, "add", 5)
     yield Case("maxout", _maxout, ROWS, "add", 4, "out", variant="of 2")
     yield Case("maxout_backward", _grad_and_places, ROWS, "add", 4, variant="of 2")
 

@@ -157,6 +157,7 @@ PIECEWISE = [
     layers.PReLU(3, 0.5, "float64"),
     layers.RReLU(0.25, 0.5, reciprocal=True),
     layers.Maxout(8, 2, 3, bias=False),
+    layers.GLU(),
 ]
 
 

@@ -1,4 +1,4 @@
-"""PReLU, RReLU and maxout: against formulas, PyTorch and finite differences, and their noise."""
+"""PReLU, RReLU, maxout, GLU: against formulas, PyTorch, finite differences; their noise."""
 
 import numpy as np
 import pytest
@@ -83,6 +83,25 @@ def test_nan_is_larger_than_any_number():
     np.testing.assert_array_equal(which, [1, 0])
 
 
+@pytest.mark.usefixtures("variant")
+@pytest.mark.parametrize("shape", [(2,), (3, 10), (2, 3, 1400), (0, 6), (4, 0)])
+def test_glu_is_its_formula(shape, dtype, rng):
+    half = (*shape[:-1], shape[-1] // 2)
+    x, grad = arrays(rng, dtype, shape, half)
+    wide, eps = x.astype(np.longdouble), np.finfo(dtype).eps
+    y, dx = functional.glu(x), functional.glu_backward(grad, x)
+    # A sigmoid's 2.5 ulp, twice, and the products.
+    np.testing.assert_allclose(y, reference.glu(wide).astype(dtype), rtol=4 * eps)
+    expected = reference.glu_backward(grad.astype(np.longdouble), wide).astype(dtype)
+    np.testing.assert_allclose(dx, expected, rtol=8 * eps)
+    out, dout = np.full_like(y, 7), np.full_like(dx, 7)
+    assert functional.glu(x, out=out) is out
+    assert functional.glu_backward(grad, x, out=dout) is dout
+    np.testing.assert_array_equal(out, y)
+    np.testing.assert_array_equal(dout, dx)
+    np.testing.assert_array_equal(functional.glu(np.repeat(x, 2, axis=-1)[..., ::2]), y)
+
+
 X = np.ones((4, 6), np.float32)
 BAD_CALLS = {
     "weight": (
@@ -131,6 +150,21 @@ BAD_CALLS = {
         TypeError,
         "which: expected int32, got int64",
     ),
+    "halves": (
+        lambda: functional.glu(X[:, :5]),
+        ValueError,
+        r"x: expected a last axis that is a multiple of 2, got shape \(4, 5\)",
+    ),
+    "grad of halves": (
+        lambda: functional.glu_backward(X, X),
+        ValueError,
+        r"grad: expected shape \(4, 3\), got \(4, 6\)",
+    ),
+    "GLU": (
+        lambda: fastnn.GLU().forward(X[:, :5]),
+        ValueError,
+        r"GLU: expected .*\(5,\)",
+    ),
     "PReLU": (
         lambda: fastnn.PReLU(5).forward(X),
         ValueError,
@@ -168,6 +202,9 @@ def build(dtype):
         "within": fastnn.Sequential(
             fastnn.Linear(6, 5, dtype=dtype), fastnn.PReLU(5, 0.4, dtype), fastnn.Tanh(),
             fastnn.Linear(5, 3, dtype=dtype),
+        ),
+        "glu": fastnn.Sequential(
+            fastnn.Linear(6, 8, dtype=dtype), fastnn.GLU(), fastnn.Linear(4, 3, dtype=dtype)
         ),
         "maxout": fastnn.Maxout(6, 4, 3, dtype=dtype),
         "two maxouts": fastnn.Sequential(
@@ -229,9 +266,21 @@ def test_maxout_is_pytorchs_linear_and_amax(dtype, rng):
     np.testing.assert_allclose(ours.weight.grad, theirs.weight.grad.numpy(), **near)
 
 
+def test_glu_is_pytorchs(rng):
+    torch = pytest.importorskip("torch")
+    x, dy = arrays(rng, "float32", (9, 5, 6), (9, 5, 3))
+    given = torch.from_numpy(x).requires_grad_()
+    out = torch.nn.GLU()(given)
+    out.backward(torch.from_numpy(dy))
+    layer, near = fastnn.GLU(), {"rtol": 1e-5, "atol": 1e-6}
+    np.testing.assert_allclose(layer.forward(x), out.detach().numpy(), **near)
+    np.testing.assert_allclose(layer.backward(dy), given.grad.numpy(), **near)
+
+
 def net(dtype="float32"):
     return fastnn.Sequential(
-        fastnn.Maxout(300, 80, 3, dtype=dtype),
+        fastnn.Maxout(300, 160, 3, dtype=dtype),
+        fastnn.GLU(),
         fastnn.RReLU(),
         fastnn.Linear(80, 60, dtype=dtype),
         fastnn.PReLU(60, dtype=dtype),
@@ -262,13 +311,13 @@ def test_same_bits_for_any_number_of_threads(dtype):
 
 def test_files_hold_all_of_it(tmp_path, rng):
     model = net()
-    model[3].weight.data[...] = rng.random(60)
+    model[4].weight.data[...] = rng.random(60)
     fastnn.save(model, tmp_path / "model.safetensors")
     again = fastnn.load(tmp_path / "model.safetensors")
     (x,) = arrays(rng, "float32", (5, 300))
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
     assert repr(again) == repr(model)
-    assert "Maxout(300, 80, 3)" in model.summary()
+    assert "Maxout(300, 160, 3)" in model.summary()
 
 
 def test_penalties_pass_over_slopes():

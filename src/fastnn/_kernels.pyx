@@ -286,6 +286,10 @@ export("squares.sum", "fastnn.sum_squares", <void*>squares_sum[float], <void*>sq
 export("scale.apply", "fastnn.scale", <void*>scale_apply[float], <void*>scale_apply[double])
 export("add.apply", "fastnn.add", <void*>add_apply[float], <void*>add_apply[double])
 export("dropout.apply", "fastnn.dropout", <void*>dropout_apply[float], <void*>dropout_apply[double])
+export("glu.forward", "fastnn.rows", <void*>glu_forward[float], <void*>glu_forward[double])
+export(
+    "glu.backward", "fastnn.rows_grad", <void*>glu_backward[float], <void*>glu_backward[double]
+)
 export(
     "prelu.forward", "fastnn.prelu", <void*>prelu_forward[float], <void*>prelu_forward[double]
 )

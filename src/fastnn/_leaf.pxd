@@ -41,6 +41,9 @@ ctypedef void (*rows_grad_leaf)(  # "fastnn.rows_grad"
     Py_ssize_t cols,
 ) noexcept nogil
 
+# The gated linear unit has these signatures too: x and dx are then (rows, 2 cols), grad and y
+# (rows, cols), apart from each other, and rows_grad takes the forward's x in place of y.
+
 # Returns sum over rows of weight[r] * loss(r), in double; writes the gradient of
 # scale * that sum.
 ctypedef double (*loss_leaf)(  # "fastnn.loss"

@@ -1,4 +1,4 @@
-# PReLU, RReLU and maxout.
+# PReLU, RReLU, maxout and the gated linear unit.
 
 # -- prelu_forward: y = x where x > 0, else w x ------------------------------------------------
 # [0] x IN (R, channels, inner)  [1] w IN (channels)  [2] y OUT, may be x
@@ -91,3 +91,25 @@ cdef void maxout_grad_run(
     (<maxout_grad_leaf>c.leaf[0])(
         c.buf[0] + lo * c.itemsize, <const int*>c.buf[1] + lo,
         c.buf[2] + lo * pieces * c.itemsize, hi - lo, pieces)
+
+
+# -- glu: y = x[:n] sigmoid(x[n:]) by row; glu_grad: its gradient ------------------------------
+# [0] x IN (R * rows, 2 n)  [1] y OUT (R * rows, n)   leaf 0 rows   dims rows, n
+# glu_grad: [0] grad IN (R * rows, n)  [1] x IN (R * rows, 2 n)  [2] dx OUT (R * rows, 2 n)
+# leaf 0 rows_grad   dims rows, n
+
+cdef void glu_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t n = c.dim[1], block = row_block(n), lo = begin * block
+    cdef Py_ssize_t hi = min(ctx.rows * c.dim[0], end * block), skip = lo * n * c.itemsize
+    (<rows_leaf>c.leaf[0])(c.buf[0] + 2 * skip, c.buf[1] + skip, hi - lo, n)
+
+
+cdef void glu_grad_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef Py_ssize_t n = c.dim[1], block = row_block(n), lo = begin * block
+    cdef Py_ssize_t hi = min(ctx.rows * c.dim[0], end * block), skip = lo * n * c.itemsize
+    (<rows_grad_leaf>c.leaf[0])(
+        c.buf[0] + skip, c.buf[1] + 2 * skip, c.buf[2] + 2 * skip, hi - lo, n)

@@ -37,6 +37,8 @@ cdef enum:
     OP_RRELU
     OP_MAXOUT
     OP_MAXOUT_GRAD
+    OP_GLU
+    OP_GLU_GRAD
     OP_PYTHON
     OP_GATHER
     OP_CONVOLUTION_FORWARD
@@ -122,6 +124,8 @@ define(OP_PRELU_BACKWARD, "prelu_backward", prelu_split, prelu_backward_run, ("p
 define(OP_RRELU, "rrelu", map_split, rrelu_run, ("rrelu",))
 define(OP_MAXOUT, "maxout", maxout_split, maxout_run, ("maxout",))
 define(OP_MAXOUT_GRAD, "maxout_grad", maxout_split, maxout_grad_run, ("maxout_grad",))
+define(OP_GLU, "glu", maxout_split, glu_run, ("rows",))
+define(OP_GLU_GRAD, "glu_grad", maxout_split, glu_grad_run, ("rows_grad",))
 define(OP_PYTHON, "python", serial_split, python_run)
 define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
 define(OP_CONVOLUTION_FORWARD, "convolution_forward", convolution_forward_split,

@@ -1,4 +1,4 @@
-"""Piecewise linear activations that are more than a map: PReLU and maxout."""
+"""Activations that are more than a map: PReLU, maxout and the gated linear unit."""
 
 import numpy as np
 
@@ -8,9 +8,10 @@ from fastnn._engine import run_alone
 from fastnn._settings import count
 from fastnn.functional._docs import completed
 
-__all__ = ["maxout", "maxout_backward", "prelu", "prelu_backward"]
+__all__ = ["glu", "glu_backward", "maxout", "maxout_backward", "prelu", "prelu_backward"]
 
 _PRELU, _PRELU_GRAD = pair("prelu.forward"), pair("prelu.backward")
+_GLU, _GLU_GRAD = pair("glu.forward"), pair("glu.backward")
 _MAXOUT, _MAXOUT_GRAD = pair("maxout.forward"), pair("maxout.backward")
 
 
@@ -183,4 +184,84 @@ def maxout_backward(grad, which, pieces, *, out=None):
         "maxout_grad", _MAXOUT_GRAD, (ready, where, out), (False, False, True),
         (ready.size, pieces), 1,
     )  # fmt: skip
+    return out
+
+
+@completed
+def glu(x, *, out=None):
+    """The gated linear unit: the first half of the last axis times the sigmoid of the second.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or float64
+        Shape (..., 2 n).
+    out : ndarray, optional
+        Shape (..., n): where the result goes.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array.
+
+    {raises}
+
+    Notes
+    -----
+    As ``torch.nn.functional.glu`` of the last axis. Dauphin, Fan, Auli and Grangier, Language
+    Modeling with Gated Convolutional Networks, 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import functional
+    >>> functional.glu(np.array([[2.0, 4.0, 0.0, np.inf]]))
+    array([[1., 4.]])
+    """
+    ready, shape = _check.pieces("x", x, 2)
+    if out is not None:
+        _check.target("out", out, shape, ready.dtype, not_be={"x": x})
+    out = np.empty(shape, ready.dtype) if out is None else out
+    rows = out.size // shape[-1] if out.size else 0
+    run_alone("glu", _GLU, (ready, out), (False, True), (rows, shape[-1]), 1)
+    return out
+
+
+@completed
+def glu_backward(grad, x, *, out=None):
+    """The gradient of `glu`: with s = sigmoid(b) of x = (a, b), (grad s, grad a s (1 - s)).
+
+    Parameters
+    ----------
+    grad : ndarray of float32 or float64
+        Shape (..., n).
+    x : ndarray
+        Shape (..., 2 n): the input.
+    out : ndarray, optional
+        Like `x`: where the result goes.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array.
+
+    {raises}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import functional
+    >>> functional.glu_backward(np.array([[1.0]]), np.array([[2.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    ready = _check.floats("grad", grad)
+    saved, shape = _check.pieces("x", x, 2)
+    saved = _check.floats("x", saved, ready.dtype)
+    _check.shape("grad", grad, shape)
+    if out is not None:
+        _check.target("out", out, x.shape, ready.dtype, not_be={"grad": grad, "x": x})
+    out = np.empty(x.shape, ready.dtype) if out is None else out
+    rows = grad.size // shape[-1] if grad.size else 0
+    run_alone(
+        "glu_grad", _GLU_GRAD, (ready, saved, out), (False, False, True), (rows, shape[-1]), 1
+    )
     return out

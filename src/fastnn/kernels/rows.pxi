@@ -213,3 +213,39 @@ cdef void log_softmax_backward(
         y += n * cols
         dx += n * cols
         first += n
+
+
+cdef void glu_forward(
+    const real* x,          # IN (rows, 2 cols)
+    real* y, Py_ssize_t rows, Py_ssize_t cols
+) noexcept nogil:
+    cdef Py_ssize_t r, j
+    cdef const real* gates
+    for r in range(rows):
+        gates = x + cols
+        for j in range(cols):
+            y[j] = x[j] * sigmoid_of(gates[j], exp_magnitude(gates[j]), <real>0)
+        x += 2 * cols
+        y += cols
+
+
+cdef void glu_backward(
+    const real* grad,
+    const real* x,          # IN  (rows, 2 cols)
+    real* dx,               # OUT (rows, 2 cols)
+    Py_ssize_t rows, Py_ssize_t cols,
+) noexcept nogil:
+    cdef Py_ssize_t r, j
+    cdef const real* gates
+    cdef real z, s, rest
+    for r in range(rows):
+        gates = x + cols
+        for j in range(cols):
+            z = exp_magnitude(gates[j])
+            s = sigmoid_of(gates[j], z, <real>0)
+            rest = sigmoid_of(-gates[j], z, <real>0)     # 1 - s would cancel
+            dx[j] = grad[j] * s
+            dx[cols + j] = grad[j] * (x[j] * (s * rest))
+        x += 2 * cols
+        dx += 2 * cols
+        grad += cols

@@ -8,7 +8,7 @@ from fastnn.layers.dropout import Dropout
 from fastnn.layers.layer_norm import LayerNorm
 from fastnn.layers.linear import Linear
 from fastnn.layers.normalization import BatchNorm1d, BatchNorm2d
-from fastnn.layers.piecewise import Maxout, PReLU, RReLU
+from fastnn.layers.piecewise import GLU, Maxout, PReLU, RReLU
 from fastnn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, Subsample2d
 from fastnn.layers.sequential import Sequential
 from fastnn.layers.shape import Flatten, Reshape, Unflatten
@@ -17,6 +17,7 @@ globals().update({cls.__name__: cls for cls in ACTIVATION_LAYERS.values()})
 
 __all__ = [
     "ACTIVATION_LAYERS",
+    "GLU",
     "LENET5_CONNECTIONS",
     "Activation",
     "AdaptiveAvgPool2d",

@@ -1,4 +1,4 @@
-"""Piecewise linear activations that are more than a map: PReLU, RReLU, maxout."""
+"""Activations that are more than a map: PReLU, RReLU, maxout, the gated linear unit."""
 
 import math
 
@@ -283,3 +283,46 @@ class MaxoutNode(Node):
             return []
         buffers, dims = (self.y.grad, self.which, self.x.grad), (self.y.width, self.pieces)
         return [Call("maxout_grad", (graph.leaf("maxout.backward"),), buffers, dims)]
+
+
+class GLU(Layer):
+    """The gated linear unit: the first half of the last axis times the sigmoid of the second
+    (Dauphin et al. 2017). As ``torch.nn.GLU`` of the last axis.
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> fastnn.GLU().forward(np.array([[2, 4, 0, 0]], np.float32))
+    array([[1., 2.]], dtype=float32)
+    """
+
+    acts_as = "sigmoid"
+
+    def output_shape(self, shape):
+        if not shape or shape[-1] % 2:
+            raise ValueError(f"GLU: expected samples of shape (..., an even number), got {shape}")
+        return (*shape[:-1], shape[-1] // 2)
+
+    def lower(self, graph, x):
+        return graph.add(GLUNode(x), self.output_shape(x.shape))
+
+    def __repr__(self):
+        return "GLU()"
+
+
+class GLUNode(Node):
+    """By row; backward reads the input."""
+
+    def _dims(self):
+        n = self.y.shape[-1]
+        return (self.y.width // n if n else 0, n)
+
+    def forward(self, graph):
+        leaf = graph.leaf("glu.forward")
+        return [Call("glu", (leaf,), (self.x.data, self.y.data), self._dims())]
+
+    def backward(self, graph):
+        if self.x.grad is None:
+            return []
+        buffers = (self.y.grad, self.x.data, self.x.grad)
+        return [Call("glu_grad", (graph.leaf("glu.backward"),), buffers, self._dims())]

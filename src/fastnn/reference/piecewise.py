@@ -1,6 +1,8 @@
-"""PReLU and maxout: piecewise linear activations that are more than a map."""
+"""Activations that are more than a map: PReLU, maxout and the gated linear unit."""
 
 import numpy as np
+
+from fastnn.reference.activations import sigmoid
 
 
 def _slopes(x, weight):
@@ -40,6 +42,24 @@ def maxout(x, pieces, *, out=None):
 def maxout_backward(grad, which, pieces, *, out=None):
     dx = (which[..., None] == np.arange(pieces)) * grad[..., None]
     dx = dx.reshape(*grad.shape[:-1], grad.shape[-1] * pieces)
+    if out is None:
+        return dx
+    np.copyto(out, dx, casting="no")
+    return out
+
+
+def glu(x, *, out=None):
+    a, b = np.split(x, 2, axis=-1)
+    y = a * sigmoid(b)
+    if out is None:
+        return y
+    np.copyto(out, y, casting="no")
+    return out
+
+
+def glu_backward(grad, x, *, out=None):
+    a, b = np.split(x, 2, axis=-1)
+    dx = np.concatenate([grad * sigmoid(b), grad * a * sigmoid(b) * sigmoid(-b)], axis=-1)
     if out is None:
         return dx
     np.copyto(out, dx, casting="no")
