@@ -267,6 +267,40 @@ def test_gradients_of_a_net_equal_finite_differences(activation, threads):
         np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-8)
 
 
+def test_gradients_in_a_residual_branch_equal_finite_differences(threads):
+    rng, options = np.random.default_rng(1), {"padding": 1, "dtype": "float64"}
+    model = fastnn.Sequential(
+        fastnn.Conv2d(2, 3, 3, **options),
+        fastnn.GELU(),
+        fastnn.Residual(
+            fastnn.Sequential(
+                fastnn.Conv2d(3, 4, 3, **options), fastnn.Tanh(), fastnn.Conv2d(4, 3, 3, **options)
+            )
+        ),
+        fastnn.Tanh(),
+    )
+    x, dy = rng.standard_normal((2, 2, 6, 5)), rng.standard_normal((2, 3, 6, 5))
+
+    def objective():
+        return float((model.forward(x) * dy).sum())
+
+    got = gradients(model, x, dy)[1:]
+    for gradient, array in zip(got, (x, *(p.data for p in model.parameters())), strict=True):
+        expected = numeric_gradient(objective, array)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("frozen", ["0.weight", "0.bias", "2.weight", "2.bias"])
+def test_what_is_frozen_stays_and_the_rest_learns(frozen, rng):
+    model = net("float64")
+    model.named_parameters()[frozen].requires_grad = False
+    before = model.state_dict()
+    x, y = rng.standard_normal((6, 2, 10, 9)), rng.integers(0, 2, 6)
+    fastnn.Trainer(model, "cross_entropy", "adam").fit(x, y, epochs=1, progress=False)
+    for name, values in model.state_dict().items():
+        assert np.array_equal(values, before[name]) == (name == frozen)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 16])
 @pytest.mark.parametrize("kind", ["sgd", "adam", "late"])
 def test_training_equals_a_loop_of_ones_own(kind, batch_size):
