@@ -135,7 +135,9 @@ def test_linear(dtype, bias, activation, tmp_path):
         np.testing.assert_array_equal(again.state_dict()[name], value, strict=True)
 
 
-POOLS = [
+OF_MAPS = [
+    layers.Conv2d(3, 4, (2, 3), (1, 2), "valid", dilation=2, activation="relu"),
+    layers.Conv2d(3, 2, 3, padding="same", connections=[[True, False, True], [False] * 3]),
     layers.MaxPool2d((2, 1), 2, (1, 0), 2, ceil_mode=True),
     layers.AvgPool2d(3, padding=1, count_include_pad=False),
     layers.AdaptiveAvgPool2d((None, 2)),
@@ -144,8 +146,8 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize("layer", POOLS, ids=repr)
-def test_pools(layer, tmp_path):
+@pytest.mark.parametrize("layer", OF_MAPS, ids=repr)
+def test_layers_of_maps(layer, tmp_path):
     save(layer, tmp_path / "m")
     again = load(tmp_path / "m")
     x = np.random.default_rng(0).normal(size=(2, 3, 7, 8)).astype(np.float32)
@@ -173,7 +175,7 @@ def test_piecewise(layer, tmp_path):
 def test_all_classes_of_the_package_were_in_these_tests():
     tested = {*layers.ACTIVATION_LAYERS.values(), *ROWWISE}
     tested |= {layers.Flatten, layers.Dropout, layers.Linear, layers.Sequential}
-    tested |= {type(layer) for layer in [*POOLS, *PIECEWISE]}
+    tested |= {type(layer) for layer in [*OF_MAPS, *PIECEWISE]}
     tested |= {layers.BatchNorm1d, layers.LayerNorm}
     tested |= {layers.Add, layers.Concat, layers.Residual, layers.Reshape, layers.Unflatten}
     assert {cls for name in layers.__all__ if isinstance(cls := getattr(layers, name), type)} == (
