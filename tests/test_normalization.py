@@ -136,6 +136,20 @@ def test_layer_norms_gradients_equal_finite_differences(shape, axes, rng, thread
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
+<<<<<<< HEAD
+=======
+@pytest.mark.parametrize("kind", ["BatchNorm1d", "LayerNorm"])
+def test_in_a_residual_branch(kind, rng, threads):
+    # The norm's input has two readers, and its activation's output one that applies no gradient.
+    norm = draw(getattr(fastnn, kind)(4, dtype=F8), rng)
+    branch = fastnn.Sequential(norm, fastnn.GELU(), fastnn.Residual(fastnn.Tanh()))
+    model = fastnn.Sequential(fastnn.Linear(3, 4, dtype=F8), fastnn.Tanh(), fastnn.Residual(branch))
+    found, expected = objective_gradients(model, rng.standard_normal((6, 3)), rng, training=True)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+>>>>>>> 94a4595 (Normalisation: BatchNorm1d, BatchNorm2d, LayerNorm; LeNet-5's subsampling)
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "leaky_relu"])
 @pytest.mark.parametrize("kind", ["BatchNorm1d", "LayerNorm"])
 def test_activations_before_and_after_are_fused_to_the_bit(kind, activation, rng):
