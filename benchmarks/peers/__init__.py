@@ -26,7 +26,8 @@ and, or only, a file ``<peer>_kernels.py`` with ``VERSION`` and
     what the operation computes, when it is there: an array, or for a loss its value and gradient,
     or for an update the parameters. It does it the fastest way that the peer's users have.
 
-And a file ``<peer>_images.py`` is as `benchmarks.images` says.
+And files ``<peer>_images.py`` and ``<peer>_layers.py`` are as `benchmarks.images` and
+`benchmarks.layers` say.
 """
 
 import functools
@@ -53,6 +54,7 @@ def _having(part: str) -> list[str]:
 PEERS = _having("steps")
 KERNEL_PEERS = _having("kernels")
 IMAGE_PEERS = _having("images")
+LAYER_PEERS = _having("layers")
 
 _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "FASTNN")
 
@@ -60,6 +62,7 @@ _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "FASTNN")
 _WANTED = os.environ.get("FASTNN_BENCH_PEERS", "numpy").split(",")
 CHOSEN = [peer for peer in PEERS if peer == "fastnn" or peer in _WANTED or "all" in _WANTED]
 CHOSEN_KERNELS = [peer for peer in KERNEL_PEERS if peer in _WANTED or "all" in _WANTED]
+CHOSEN_LAYERS = [p for p in LAYER_PEERS if p == "fastnn" or p in _WANTED or "all" in _WANTED]
 CHOSEN_IMAGES = [p for p in IMAGE_PEERS if p == "fastnn" or p in _WANTED or "all" in _WANTED]
 
 

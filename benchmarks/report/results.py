@@ -35,7 +35,7 @@ def bound(results: dict, info: dict) -> float | None:
     threads = 1 if info["kind"] == "prediction" else results["machine_info"]["fastnn"]["threads"]
     speeds = results["bounds"][str(threads)]
     cached = results["cache_bytes"]
-    if info["kind"] == "kernel" and info["bytes"] > cached:
+    if info["kind"] in ("kernel", "layer") and info["bytes"] > cached:
         return info["bytes"] / speeds[info["stream"]] / 1e9
     if info["kind"] == "prediction":
         return info["flops"] / speeds["gemm"] / 1e9

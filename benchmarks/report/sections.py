@@ -24,6 +24,7 @@ SECTIONS = {
     "One prediction": partial(compared, kind="prediction"),
     "Setting up a program": partial(compared, kind="set-up"),
     "Kernels": partial(compared, kind="kernel", what=("operation", "shape")),
+    "Layers": partial(compared, kind="layer", what=("layer", "direction", "shape")),
     "Deformed images": partial(compared, kind="images", what=("deformation", "threads")),
     "Cold start": cold_start.table_of,
     "Memory": memory.table_of,
