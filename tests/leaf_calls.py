@@ -42,6 +42,11 @@ _SIGNATURES = {  # result, arguments
     "fastnn.gather": (None, *[_pointer] * 3, *[_size] * 3, _double),
     "fastnn.pool": (None, *[_pointer] * 2, _size, _pointer),
     "fastnn.pool_grad": (None, *[_pointer] * 4, _size, _pointer),
+    "fastnn.cell_forward": (None, *[_pointer] * 6, _size),
+    "fastnn.cell_backward": (None, *[_pointer] * 6, _size),
+    "fastnn.count_steps": (None, *[_pointer] * 2, *[_size] * 3, _double),
+    "fastnn.embedding": (None, *[_pointer] * 3, *[_size] * 2),
+    "fastnn.sum_rows": (None, *[_pointer] * 3, *[_size] * 2),
     "fastnn.product": (
         *[None, *[_size] * 3, *[_pointer, _size, _size] * 2],
         *[_double, ctypes.c_int, _pointer, _size, _pointer, _pointer],

@@ -174,6 +174,8 @@ def test_piecewise(layer, tmp_path):
 
 def test_all_classes_of_the_package_were_in_these_tests():
     tested = {*layers.ACTIVATION_LAYERS.values(), *ROWWISE}
+    tested |= {layers.RNN, layers.LSTM, layers.GRU}  # in test_recurrent.py
+    tested |= {layers.Embedding, layers.Masking}  # in test_sequences.py
     tested |= {layers.Flatten, layers.Dropout, layers.Linear, layers.Sequential}
     tested |= {type(layer) for layer in [*OF_MAPS, *PIECEWISE]}
     tested |= {layers.BatchNorm1d, layers.LayerNorm}

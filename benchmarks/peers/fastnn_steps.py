@@ -8,7 +8,7 @@ from benchmarks.modular import ModularNet
 VERSION = fastnn.__version__
 
 # Modules that have parameters, so a dtype.
-_LEARNING = ("Linear", "Conv2d")
+_LEARNING = ("Linear", "Conv2d", "LSTM", "GRU")
 
 
 def model(job) -> fastnn.Sequential:
@@ -29,6 +29,8 @@ def _modular(described: ModularNet, dtype) -> fastnn.Sequential:
     layers = []
     for name, *arguments in described.modules:
         options = {"dtype": dtype} if name in _LEARNING else {}
+        if name in ("LSTM", "GRU"):
+            options["output"] = "last"
         layers.append(getattr(fastnn, name)(*arguments, **options))
     net = fastnn.Sequential(*layers)
     state = described.values((key, p.shape) for key, p in net.named_parameters().items())

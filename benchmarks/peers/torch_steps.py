@@ -29,11 +29,27 @@ def _model(job) -> nn.Sequential:
 
 def _modular(described: ModularNet, dtype) -> nn.Sequential:
     kind = torch.from_numpy(np.empty(0, dtype)).dtype
-    modules = [getattr(nn, name)(*arguments) for name, *arguments in described.modules]
+    modules = [
+        (_last(name) if name in ("LSTM", "GRU") else getattr(nn, name))(*arguments)
+        for name, *arguments in described.modules
+    ]
     net = nn.Sequential(*modules).to(kind)
     state = described.values((key, tuple(p.shape)) for key, p in net.named_parameters())
     net.load_state_dict({key: torch.from_numpy(value).to(kind) for key, value in state.items()})
     return net
+
+
+def _last(name: str):
+    """A recurrent layer that gives its last state."""
+
+    class Last(getattr(nn, name)):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, batch_first=True)
+
+        def forward(self, x):
+            return super().forward(x)[0][:, -1]
+
+    return Last
 
 
 def train(job, tick, compiler=lambda function: function):

@@ -27,6 +27,8 @@ include "kernels/pool.pxi"
 include "kernels/piecewise.pxi"
 include "kernels/augment.pxi"
 include "kernels/normalization.pxi"
+include "kernels/recurrent.pxi"
+include "kernels/embedding.pxi"
 
 cdef extern from "kernels/product.h":
     void product_float()
@@ -382,3 +384,46 @@ export("numbers.sum", "fastnn.sum", <void*>numbers_sum[float], <void*>numbers_su
 export("stencil.unfold", "fastnn.unfold", <void*>unfold_float, <void*>unfold_double)
 export("stencil.fold", "fastnn.fold", <void*>fold_float, <void*>fold_double)
 export("stencil.crop", "fastnn.crop", <void*>crop_float, <void*>crop_double)
+
+
+cdef int cell(
+    str name, void* forward32, void* backward32, void* forward64, void* backward64
+) except -1:
+    export(name + ".forward", "fastnn.cell_forward", forward32, forward64)
+    export(name + ".backward", "fastnn.cell_backward", backward32, backward64)
+    return 0
+
+
+cell(
+    "cell.rnn_tanh",
+    <void*>rnn_tanh_forward[float], <void*>rnn_tanh_backward[float],
+    <void*>rnn_tanh_forward[double], <void*>rnn_tanh_backward[double],
+)
+cell(
+    "cell.rnn_relu",
+    <void*>rnn_relu_forward[float], <void*>rnn_relu_backward[float],
+    <void*>rnn_relu_forward[double], <void*>rnn_relu_backward[double],
+)
+cell(
+    "cell.lstm",
+    <void*>lstm_forward[float], <void*>lstm_backward[float],
+    <void*>lstm_forward[double], <void*>lstm_backward[double],
+)
+cell(
+    "cell.gru",
+    <void*>gru_forward[float], <void*>gru_backward[float],
+    <void*>gru_forward[double], <void*>gru_backward[double],
+)
+export(
+    "steps.count", "fastnn.count_steps",
+    <void*>count_steps[float], <void*>count_steps[double],
+)
+export(
+    "steps.count_int64", "fastnn.count_steps",
+    <void*>count_steps[int64_t], <void*>count_steps[int64_t],
+)
+export(
+    "embedding.forward", "fastnn.embedding",
+    <void*>embedding_forward[float], <void*>embedding_forward[double],
+)
+export("rows.sum", "fastnn.sum_rows", <void*>rows_sum[float], <void*>rows_sum[double])

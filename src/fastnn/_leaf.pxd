@@ -48,7 +48,8 @@ ctypedef void (*rows_grad_leaf)(  # "fastnn.rows_grad"
 # scale * that sum.
 ctypedef double (*loss_leaf)(  # "fastnn.loss"
     const void* pred,       # IN  (rows, cols)
-    const void* target,     # IN  (rows) of int64 class indices, or (rows, cols) like pred
+    const void* target,     # IN  (rows) of int64 class indices, where negative ones take the
+                            #     row's weight away, or (rows, cols) like pred
     const void* weight,     # IN  (rows), or NULL for ones
     void* grad,             # OUT (rows, cols), may be pred; NULL for the loss alone
     Py_ssize_t rows,
@@ -474,4 +475,55 @@ ctypedef void (*transpose_leaf)(  # "fastnn.transpose"
 ctypedef double (*sum_leaf)(  # "fastnn.sum"
     const void* x,          # IN (n)
     Py_ssize_t n,
+) noexcept nogil
+
+# One step of one sample of a recurrent layer of n units, whose cell has g gates. `c` and `dc` are
+# those of cells that have such a state, and unused in others; how much is kept is the cell's.
+ctypedef void (*cell_forward_leaf)(  # "fastnn.cell_forward"
+    void* gates,            # INOUT (g n): W_ih x + b_ih; then what backward computes from
+    const void* recurrent,  # IN    (g n): W_hh h
+    const void* bias,       # IN    (g n): b_hh
+    void* h,                # INOUT (n)
+    void* c,                # INOUT (n)
+    void* kept,             # OUT   what backward needs besides
+    Py_ssize_t n,
+) noexcept nogil
+
+ctypedef void (*cell_backward_leaf)(  # "fastnn.cell_backward"
+    void* gates,            # INOUT (g n): what forward left; then the gradient of W_ih x + b_ih
+    void* recurrent,        # OUT   (g n): the gradient of W_hh h + b_hh
+    const void* kept,       # IN
+    const void* before,     # IN    (n): the h that forward began with
+    void* dh,               # INOUT (n): the gradient of the new h; then of `before`, less what
+                            #            comes by W_hh
+    void* dc,               # INOUT (n): the same of c
+    Py_ssize_t n,
+) noexcept nogil
+
+# Of each sequence the number of steps up to the last that isn't all padding.
+ctypedef void (*count_steps_leaf)(  # "fastnn.count_steps"
+    const void* x,          # IN  (rows, steps, cols)
+    long long* lengths,     # OUT (rows)
+    Py_ssize_t rows,
+    Py_ssize_t steps,
+    Py_ssize_t cols,
+    double padding,
+) noexcept nogil
+
+# y[i] = weight[index[i]].
+ctypedef void (*embedding_leaf)(  # "fastnn.embedding"
+    const void* weight,         # IN  (any, cols)
+    const long long* index,     # IN  (count)
+    void* y,                    # OUT (count, cols)
+    Py_ssize_t count,
+    Py_ssize_t cols,
+) noexcept nogil
+
+# Sums of some rows, accumulated in double: sums[j] = sum_i x[index[i], j].
+ctypedef void (*sum_rows_leaf)(  # "fastnn.sum_rows"
+    const void* x,              # IN  (any, cols)
+    const long long* index,     # IN  (count)
+    void* sums,                 # OUT (cols)
+    Py_ssize_t count,
+    Py_ssize_t cols,
 ) noexcept nogil

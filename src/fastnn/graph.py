@@ -194,6 +194,17 @@ class Graph:
         Whether backward goes on to the input.
     update : callable
         ``Parameter -> UpdateFields``.
+    input_dtype : dtype, optional
+        int64 for inputs that are indices, which have no gradient.
+    carries : bool
+        Whether a batch goes on where the one before ended: see `carried`.
+
+    Attributes
+    ----------
+    pinned : list of Buffer
+        Those that Python reads or writes, or that outlive a batch.
+    carried : list of Buffer
+        Those of them that go on from batch to batch, until somebody fills them with zeros.
     """
 
     def __init__(
@@ -205,22 +216,27 @@ class Graph:
         backward: bool = False,
         input_grad: bool = False,
         update: Callable[[Parameter], UpdateFields] = keep_gradient,
+        input_dtype=None,
+        carries: bool = False,
     ):
         self.dtype = np.dtype(dtype)
         self.training = training
         self.differentiable = backward
         self.update = update
+        self.carries = carries
+        self.pinned: list[Buffer] = []
+        self.carried: list[Buffer] = []
         self.nodes: list[Node] = []
         self.scratch = 0  # bytes that each thread needs to itself
         self.noise_layers = 0  # each draws its own noise, by its number
         self.gathers_in_place = True  # False once a node reads the input from Python
-        self.pinned: list[Buffer] = []  # that Python reads or writes as well
         # (layer, its output) -> what readers get instead; how one looks inside a model.
         self.watch: Callable[[object, Value], Value] | None = None
         self.least_rows, self._why = 0, ""  # that a batch must have
         shape = tuple(shape)
-        grad = Buffer(shape, dtype) if backward and input_grad else None
-        self.input = Value(shape, Buffer(shape, dtype), grad)
+        given = self.dtype if input_dtype is None else np.dtype(input_dtype)
+        grad = Buffer(shape, dtype) if backward and input_grad and given == self.dtype else None
+        self.input = Value(shape, Buffer(shape, given), grad)
 
     def leaf(self, role: str):
         """The kernel of a role, for the graph's dtype."""
@@ -239,6 +255,8 @@ class Graph:
         )
         grad = Buffer(shape, self.dtype) if needed else None
         node.y = Value(shape, Buffer(shape, self.dtype), grad, producer=node)
+        if len(shape) > 1 and shape[0] == node.x.shape[0]:  # the steps of a sequence are there yet
+            node.y.lengths = node.x.lengths
         for x in node.inputs:
             x.consumers.append(node)
         self.nodes.append(node)
@@ -334,7 +352,7 @@ def compile_calls(
     feeds : tuple of Buffer or None
         What a batch's inputs, targets and weights are gathered into.
     keep : tuple of Buffer
-        Read or written from Python as well.
+        Read or written from Python as well; those that the graph pins need not be named.
     seed : int
         Of the noise.
     """

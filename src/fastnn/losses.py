@@ -21,7 +21,6 @@ class Loss:
     """
 
     name: ClassVar[str]  # of the kernel and of the function
-    params: tuple = ()
     task: ClassVar[str] = "regression"  # what metrics make sense
 
     def __call__(self, pred, target, *, sample_weight=None, grad_out=None):
@@ -34,6 +33,15 @@ class Loss:
     def config(self) -> dict:
         """The parameters by name."""
         return {}
+
+    def params(self) -> tuple:
+        """Those of the kernel, in its order."""
+        return tuple(float(v) for v in self.config().values())
+
+    def samples_shape(self, shape: tuple) -> tuple:
+        """The axes of a prediction of `shape` of which each entry counts as a sample, and may
+        have a weight, of its own: the steps of a sequence."""
+        return ()
 
     def prepare(self, target, shape: tuple, dtype) -> np.ndarray:
         """`target` as the kernel takes it, for predictions of `shape` a sample; raises
@@ -58,18 +66,20 @@ class Loss:
         self, graph: Graph, pred: Value, target: Buffer, weight: Buffer | None, capacity: int
     ) -> list[Call]:
         """The calls that turn predictions into the batch's loss and ``pred.grad``."""
-        stride = math.prod(target.shape) * target.dtype.itemsize
+        rows = math.prod(self.samples_shape(pred.shape))
+        stride = math.prod(target.shape) // rows * target.dtype.itemsize
         # At most a block of the loss for each row.
-        partial = np.zeros(max(1, capacity))
+        partial = np.zeros(max(1, capacity * rows))
         call = Call(
             "loss",
             (graph.leaf(self.role(target.dtype)),),
             (pred.data, target, weight, pred.grad, partial),
-            (pred.width, stride),
-            tuple(float(v) for v in self.config().values()),
+            (pred.width // rows, stride, rows),
+            self.params(),
         )
+        labels = target if target.dtype == np.int64 else None
         return [
-            Call("weight_sum", (), (weight,)),
+            Call("weight_sum", (), (weight, labels), (rows,)),
             call,
             call._replace(op="loss_mean", leaves=()),
         ]
@@ -93,13 +103,23 @@ class CrossEntropyLoss(Loss):
     ``l = log(sum_j exp(z_j)) - sum_j t_j z_j`` for logits `z` and a target distribution `t`.
 
     Targets are class indices, integers in [0, C) of shape (N,), or probabilities of the logits'
-    shape and dtype. As ``torch.nn.CrossEntropyLoss``; class weights are given as sample weights.
+    shape and dtype. Of sequences, logits are (N, T, C) and labels (N, T): each step counts as a
+    sample, and may have a weight, (N, T), of its own.
 
     Parameters
     ----------
     label_smoothing : float
         In [0, 1]: the share of the target that is spread evenly over the classes
         (Szegedy et al. 2016).
+    ignore_index : int
+        The label of what doesn't count, such as the steps that fill up a short sequence: neither
+        in the loss and its mean, nor in metrics.
+
+    Notes
+    -----
+    As ``torch.nn.CrossEntropyLoss``, but classes are always the last axis, where PyTorch has them
+    second; and class weights are given as sample weights. Where nothing counts the loss is 0, and
+    PyTorch's is NaN.
 
     Examples
     --------
@@ -112,19 +132,59 @@ class CrossEntropyLoss(Loss):
     name = "softmax_cross_entropy"
     task = "classification"
 
-    def __init__(self, label_smoothing: float = 0.0):
+    def __init__(self, label_smoothing: float = 0.0, *, ignore_index: int = -100):
         (self.label_smoothing,) = _settings.label_smoothing(label_smoothing)
+        self.ignore_index = _settings.count("ignore_index", ignore_index, -(2**63))
+
+    def __call__(self, pred, target, *, sample_weight=None, grad_out=None):
+        target = self.prepare(target, pred.shape[1:], pred.dtype)
+        labelled = target.dtype == np.int64
+        if pred.ndim == 2 and not (labelled and (target < 0).any()):
+            return functional.softmax_cross_entropy(
+                pred, target, sample_weight=sample_weight, grad_out=grad_out,
+                label_smoothing=self.label_smoothing,
+            )  # fmt: skip
+        weight = sample_weights(self, sample_weight, len(pred), pred.shape[1:], pred.dtype)
+        if grad_out is not None:
+            _check.target("grad_out", grad_out, pred.shape, pred.dtype)
+            grad_out = grad_out.reshape(-1, pred.shape[-1])
+        if labelled:
+            counts = (target >= 0).astype(pred.dtype)
+            weight, target = counts if weight is None else counts * weight, np.maximum(target, 0)
+        loss, grad = functional.softmax_cross_entropy(
+            pred.reshape(-1, pred.shape[-1]),
+            target.reshape(-1) if labelled else target.reshape(-1, pred.shape[-1]),
+            sample_weight=weight if weight is None else weight.reshape(-1), grad_out=grad_out,
+            label_smoothing=self.label_smoothing,
+        )  # fmt: skip
+        return loss, grad.reshape(pred.shape)
 
     def config(self):
-        return {"label_smoothing": self.label_smoothing}
+        return {"label_smoothing": self.label_smoothing, "ignore_index": self.ignore_index}
+
+    def params(self):
+        return (self.label_smoothing,)
+
+    def samples_shape(self, shape):
+        return tuple(shape[:-1])
 
     def prepare(self, target, shape, dtype):
         target = _array(target)
-        if len(shape) != 1:
-            raise ValueError(f"pred: expected logits of shape (N, C), got (N, *{tuple(shape)})")
+        if not shape:
+            raise ValueError("pred: expected logits of shape (N, C) or (N, T, C), got (N,)")
         if target.dtype.kind not in "iu":
             return super().prepare(target, shape, dtype)
-        return _check.classes(target, len(target), shape[0], name="target")
+        if target.shape[1:] != tuple(shape[:-1]):
+            expected = ", ".join(("N", *map(str, shape[:-1])))
+            raise ValueError(f"target: expected labels of shape ({expected}), got {target.shape}")
+        labels = target.reshape(-1)
+        ignored = labels == self.ignore_index
+        if ignored.any():
+            labels = np.where(ignored, 0, labels)
+        labels = _check.classes(labels, labels.size, shape[-1], name="target")
+        if ignored.any():
+            labels[ignored] = -1  # what kernels call such a label; where() made a copy
+        return labels.reshape(target.shape)
 
     def role(self, target_dtype):
         kind = "labels" if target_dtype == np.int64 else "probabilities"
@@ -210,6 +270,20 @@ class SquaredHingeLoss(_BinaryLoss):
 
     name = "squared_hinge"
     values = (-1, 1)
+
+
+def sample_weights(loss: Loss, weight, rows: int, shape: tuple, dtype) -> np.ndarray | None:
+    """Weights for so many predictions of a shape, as programs take them: one for each sample as
+    the loss counts them. Given for whole sequences, they are those of all their steps."""
+    if weight is None or not (steps := loss.samples_shape(shape)):
+        return _check.weights(weight, rows, dtype)
+    if isinstance(weight, np.ndarray) and weight.shape == (rows,):
+        weight = np.broadcast_to(weight.reshape(rows, *(1,) * len(steps)), (rows, *steps))
+    elif isinstance(weight, np.ndarray):
+        _check.shape("sample_weight", weight, (rows, *steps))
+        weight = np.ascontiguousarray(weight)
+    flat = weight.reshape(-1) if isinstance(weight, np.ndarray) else weight
+    return _check.weights(flat, rows * math.prod(steps), dtype).reshape(rows, *steps)
 
 
 LOSSES = {

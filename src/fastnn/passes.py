@@ -20,13 +20,17 @@ _PREDICTION = False, False
 
 def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
     """`x` as an array of ``(N, *shape)`` whose rows are contiguous, copied only where they
-    aren't; uint8 is left as it is."""
+    aren't. uint8 is left as it is; where int64 is asked for, all integers will do."""
     ordinary = type(x) is np.ndarray and x.dtype is dtype and x.ndim and x.flags.c_contiguous
     if ordinary and (shape is None or x.shape[1:] == shape):
         return x
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name}: expected a NumPy array, got {type(x).__name__}")
-    if x.dtype not in (dtype, np.uint8):
+    if dtype == np.int64:
+        if x.dtype.kind not in "iu":
+            raise TypeError(f"{name}: expected integers, got {x.dtype}")
+        x = x.astype(np.int64, copy=False)
+    elif x.dtype not in (dtype, np.uint8):
         raise TypeError(
             f"{name}: expected {dtype} (or uint8 pixels), got {x.dtype}; "
             f"convert with {name}.astype(np.{dtype})"
@@ -67,7 +71,7 @@ class LayerPass:
         size or the parameters' memory don't fit any more."""
         cached = layer._passes.get((training, backward))
         if cached is None or not cached._takes(x):
-            x = check_batch(x, None, layer.dtype)
+            x = check_batch(x, None, layer.input_dtype)
             rows = len(x) if backward else min(len(x), PREDICT_ROWS)
             cached = LayerPass(layer, x.shape[1:], rows, training, backward)
             layer._passes[training, backward] = cached
@@ -81,7 +85,10 @@ class LayerPass:
         self.memory = [
             (p, p.data, p.grad if backward else None, p.requires_grad) for p in layer.parameters()
         ]
-        graph = Graph(shape, layer.dtype, training=training, backward=backward, input_grad=backward)
+        graph = Graph(
+            shape, layer.dtype, training=training, backward=backward, input_grad=backward,
+            input_dtype=layer.input_dtype,
+        )  # fmt: skip
         self.x, self.y = graph.input, layer.lower(graph, graph.input)
         graph.settle(self.y)
         segments = (graph.forward_calls(), [], graph.backward_calls() if backward else [], [])
@@ -89,16 +96,17 @@ class LayerPass:
             graph, self.capacity, segments, (self.x.data, None, None),
             keep=(self.y.data, self.y.grad, self.x.grad),
         )  # fmt: skip
-        self.dtype = graph.dtype
+        self.dtype, self.input_dtype = graph.dtype, layer.input_dtype
         self.check_rows = graph.check_rows
         self.in_place = graph.gathers_in_place
         self.rows = 0
         self.steps = 0
         self.predictor = None if backward else Predictor(
             self.program, self.x.rows(self.capacity), self.y.rows(self.capacity),
-            gather_of(self.dtype, self.dtype)[0], graph.gathers_in_place,
+            gather_of(self.input_dtype, self.input_dtype)[0], graph.gathers_in_place,
         )  # fmt: skip
-        self._dtypes = frozenset((self.dtype, np.dtype(np.uint8)))
+        pixels = () if self.input_dtype == np.int64 else (np.dtype(np.uint8),)
+        self._dtypes = frozenset((self.input_dtype, *pixels))
 
     def _takes(self, x) -> bool:
         """Whether the pass is of this kind of input, and parameters are where it knows them."""
@@ -119,17 +127,23 @@ class LayerPass:
                 return False
         return True
 
+    def check(self, x: np.ndarray) -> np.ndarray:
+        """`x` as `forward` takes it, or an error."""
+        x = check_batch(x, self.shape, self.input_dtype)
+        self.layer.check_input(x)
+        return x
+
     def forward(self, x: np.ndarray) -> np.ndarray:
-        x = check_batch(x, self.shape, self.dtype)
+        x = self.check(x)
         self.check_rows(len(x))
         self.rows = len(x)
         self.steps += 1  # every forward in training makes new noise
-        bind(self.program, 0, x, self.dtype, in_place=False)
+        bind(self.program, 0, x, self.input_dtype, in_place=False)
         self.program.forward(0, self.rows, self.steps)
-        bind(self.program, 0, None, self.dtype, in_place=False)
+        bind(self.program, 0, None, self.input_dtype, in_place=False)
         return self.y.rows(self.rows).copy()
 
-    def backward(self, dy: np.ndarray) -> np.ndarray:
+    def backward(self, dy: np.ndarray) -> np.ndarray | None:
         if not isinstance(dy, np.ndarray):
             raise TypeError(f"dy: expected a NumPy array, got {type(dy).__name__}")
         if dy.shape != (self.rows, *self.y.shape):
@@ -138,7 +152,7 @@ class LayerPass:
             raise TypeError(f"dy: expected {self.dtype}, got {dy.dtype}")
         self.y.grad_rows(self.rows)[...] = dy
         self.program.backward()
-        return self.x.grad_rows(self.rows).copy()
+        return self.x.grad_rows(self.rows).copy() if self.x.grad is not None else None
 
     @staticmethod
     def predict(layer, x: np.ndarray) -> np.ndarray:
@@ -155,7 +169,7 @@ class LayerPass:
         return LayerPass.of(layer, x, backward=False)._predict(x)
 
     def _predict(self, x):
-        x = check_batch(x, self.shape, self.dtype)
-        gather, scale = gather_of(x.dtype, self.dtype)
-        in_place = self.in_place and x.dtype == self.dtype
+        x = self.check(x)
+        gather, scale = gather_of(x.dtype, self.input_dtype)
+        in_place = self.in_place and x.dtype == self.input_dtype
         return self.predictor.predict_from(x, gather, scale, in_place)

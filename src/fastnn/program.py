@@ -6,9 +6,8 @@ holds the addresses of the model's parameters, so it is compiled again when they
 
 import numpy as np
 
-from fastnn import _check
 from fastnn.graph import Buffer, Graph, compile_calls, keep_gradient
-from fastnn.losses import Loss
+from fastnn.losses import Loss, sample_weights
 from fastnn.optim import Optimizer
 from fastnn.parameter import FlatParameters
 from fastnn.passes import bind, check_batch
@@ -62,7 +61,11 @@ class Program:
                 late = optimizer.limit_calls()
             else:
                 late = optimizer.late_calls()
-        graph = Graph(shape, dtype, training=training, backward=training, update=update)
+        self.input_dtype = model.input_dtype
+        graph = Graph(
+            shape, dtype, training=training, backward=training, update=update,
+            input_dtype=self.input_dtype, carries=True,
+        )  # fmt: skip
         pred = model.lower(graph, graph.input)
         graph.settle(None if training else pred)
         # A view of the input as output, say, has nothing to learn.
@@ -70,7 +73,7 @@ class Program:
             raise ValueError("model: expected parameters to train, found none")
         self.output = pred
         self.target = Buffer(target.shape[1:], target.dtype)
-        self.weight = Buffer((), dtype) if weighted else None
+        self.weight = Buffer(loss.samples_shape(pred.shape), dtype) if weighted else None
         segments = (
             prologue + graph.forward_calls(),
             loss.lower(graph, pred, self.target, self.weight, batch_size),
@@ -82,6 +85,7 @@ class Program:
         self._engine = compile_calls(graph, batch_size, segments, feeds, keep=keep, seed=seed)
         self._gathers_in_place = graph.gathers_in_place
         self._check_rows = graph.check_rows
+        self._carried = graph.carried
 
     def fits(self, loss, optimizer, *, shape, target, weighted, batch_size) -> bool:
         """Whether the program is of this loss and optimizer and can go on with data of this
@@ -98,7 +102,7 @@ class Program:
 
     def bind(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Take batches from these arrays. `x` is read where it lies."""
-        bind(self._engine, 0, x, self.dtype, in_place=self._gathers_in_place)
+        bind(self._engine, 0, x, self.input_dtype, in_place=self._gathers_in_place)
         bind(self._engine, 1, target, self.target.dtype, in_place=True)
         bind(self._engine, 2, weight, self.dtype, in_place=True)
 
@@ -110,6 +114,11 @@ class Program:
     def check_rows(self, total: int, batch_size: int) -> None:
         """Raise ValueError where the last of the batches, the shortest, has too few samples."""
         self._check_rows(total % batch_size or batch_size)
+
+    def reset_state(self) -> None:
+        """Forget what goes on from batch to batch."""
+        for buffer in self._carried:
+            buffer.array[...] = 0
 
     def steps(self, total, batch_size, first, order, lr, losses, budget):
         """Train for some steps; see the engine's `Program.steps`. The optimizer counts them."""
@@ -134,11 +143,13 @@ def prepare_data(model, loss: Loss, x, y, sample_weight=None) -> tuple:
     (array, array, array or None)
         Inputs, targets and weights as programs take them.
     """
-    x = check_batch(x, None, model.dtype)
-    target = loss.prepare(y, model.output_shape(x.shape[1:]), model.dtype)
+    x = check_batch(x, None, model.input_dtype)
+    model.check_input(x)
+    shape = model.output_shape(x.shape[1:])
+    target = loss.prepare(y, shape, model.dtype)
     if len(target) != len(x):
         raise ValueError(f"y: expected {len(x)} targets, one for each row of x, got {len(target)}")
     if isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind in "iuf":
         # Weights are few and often made in another type: no reason to be strict.
         sample_weight = sample_weight.astype(model.dtype)
-    return x, target, _check.weights(sample_weight, len(x), model.dtype)
+    return x, target, sample_weights(loss, sample_weight, len(x), shape, model.dtype)

@@ -4,12 +4,13 @@ What outputs mean depends on the loss and on the targets: logits of classes, one
 classes, or values.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from fastnn import metrics
-from fastnn.losses import Loss
+from fastnn.losses import CrossEntropyLoss, Loss
 
 
 def _averaged(index: int):
@@ -80,8 +81,22 @@ def is_one_hot(targets: np.ndarray) -> bool:
     )
 
 
+def counted(loss: Loss, targets: np.ndarray, outputs: np.ndarray) -> tuple:
+    """Targets and outputs of all samples that count: where a loss of classes counts the steps of
+    sequences, each of them, without those that it ignores."""
+    if not isinstance(loss, CrossEntropyLoss) or outputs.ndim < 2:
+        return targets, outputs
+    outputs = outputs.reshape(-1, outputs.shape[-1])
+    if targets.dtype.kind not in "iu":
+        return targets.reshape(outputs.shape), outputs
+    labels = targets.reshape(-1)
+    counts = labels != loss.ignore_index
+    return (labels, outputs) if counts.all() else (labels[counts], outputs[counts])
+
+
 def scores(loss: Loss, wanted: dict[str, Callable], targets, outputs) -> dict[str, float]:
     """Metrics that are one number: accuracy where there are classes, and those asked for."""
+    given, (targets, outputs) = (targets, outputs), counted(loss, targets, outputs)
     predicted = predicted_classes(loss, outputs, targets)
     result = {}
     names = ["accuracy"] if predicted is not None else []
@@ -89,11 +104,13 @@ def scores(loss: Loss, wanted: dict[str, Callable], targets, outputs) -> dict[st
     for name in names:
         metric = wanted.get(name, name)
         if callable(metric):
-            result[name] = float(metric(targets, outputs))
+            result[name] = float(metric(*given))
         elif name in VALUE_METRICS:
             result[name] = float(VALUE_METRICS[name](targets, _like(outputs, targets)))
         elif predicted is None:
             raise ValueError(f"metrics: expected targets of classes for {name!r}, got values")
+        elif len(predicted) == 0 < len(given[0]):
+            result[name] = math.nan  # no step of any sequence counts
         else:
             result[name] = float(CLASS_METRICS[name](true_classes(loss, targets), predicted))
     return result
@@ -101,6 +118,7 @@ def scores(loss: Loss, wanted: dict[str, Callable], targets, outputs) -> dict[st
 
 def details(loss: Loss, targets, outputs, classes: Sequence[str] | None = None) -> dict:
     """Everything there is to say about a test set; see `Trainer.evaluate`."""
+    targets, outputs = counted(loss, targets, outputs)
     if len(outputs) == 0:
         return {}
     predicted = predicted_classes(loss, outputs, targets)

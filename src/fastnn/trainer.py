@@ -104,7 +104,8 @@ class Trainer:
             iterable gives ``(x, y)`` or ``(x, y, sample_weight)``, anew in each epoch; then `y`
             and `sample_weight` are None and `batch_size` and `shuffle` have no meaning.
         y : array
-            Targets as the loss takes them: integer classes, or values.
+            Targets as the loss takes them: integer classes, or values. Of sequences a class for
+            each step, (N, T), or values.
         epochs : int
             How often to go through the data.
         batch_size : int or None
@@ -113,9 +114,10 @@ class Trainer:
         validation : (x, y) or (x, y, sample_weight), optional
             Evaluated after every epoch.
         sample_weight : array of shape (N,), optional
-            Finite, at least 0.
+            Finite, at least 0. Where each step of a sequence counts, (N, T) as well.
         shuffle : bool
-            Whether each epoch takes the samples in a new order.
+            Whether each epoch takes the samples in a new order. False for stateful models, whose
+            batches, those of `validation` too, are consecutive parts of the same streams.
         augment : callable, optional
             Makes the inputs of each epoch anew, ahead of training, on a thread of its own: a
             `fastnn.data.Augment`, or any function of ``(x, *, index, epoch, dtype)`` that
@@ -137,6 +139,8 @@ class Trainer:
             epochs so far are in ``trainer.history``.
         """
         epochs = count("epochs", epochs, 0)
+        if shuffle and self.model.stateful and isinstance(x, np.ndarray):
+            raise ValueError("shuffle: expected False for a stateful model, got True")
         source = self._source(x, y, batch_size, sample_weight, shuffle, augment, epochs)
         if validation is not None:
             if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
@@ -172,6 +176,9 @@ class Trainer:
             size = min(count("batch_size", batch_size), len(x))
             if augment is not None:
                 dtype = self.model.dtype
+                if self.model.input_dtype != dtype or self.model.stateful:
+                    kind = "stateful model" if self.model.stateful else "model of indices"
+                    raise ValueError(f"augment: expected None for a {kind}")
                 return AugmentedArrays(arrays, size, shuffle, augment, epochs, dtype)
             return _Arrays(arrays, size, shuffle)
         if not isinstance(x, Iterable):
@@ -199,7 +206,7 @@ class Trainer:
         lr = float(self.schedule(max(0, self.optimizer.steps - 1)))
         record = {"epoch": epoch, "loss": loss / weight if weight else 0.0, "lr": lr}
         if validation is not None:
-            scores, _ = self._scores(*validation)
+            scores, _ = self._scores(*validation, batch_size=self._evaluation_rows(source))
             record |= {f"val_{name}": value for name, value in scores.items()}
         record["seconds"] = time.perf_counter() - begin
         self.schedule.update(record.get("val_loss", record["loss"]))
@@ -213,6 +220,10 @@ class Trainer:
                 stop = stop or reason  # the other callbacks are told about the epoch as well
         if stop is not None:
             raise stop
+
+    def _evaluation_rows(self, source) -> int:
+        # The state of a stateful model goes on from a batch to the next of the same size.
+        return source.largest if self.model.stateful else _EVALUATION_ROWS
 
     def _prepare(self, x, target, weight, batch_size: int) -> Program:
         self._program = self._compiled(self._program, self.optimizer, x, target, weight, batch_size)
@@ -250,13 +261,16 @@ class Trainer:
 
     # -- evaluation ---------------------------------------------------------------------------
 
-    def evaluate(self, x, y, sample_weight=None) -> dict:
+    def evaluate(self, x, y, sample_weight=None, *, batch_size: int = _EVALUATION_ROWS) -> dict:
         """Loss and metrics on a data set.
 
         Parameters
         ----------
         x, y, sample_weight
             As in `fit`.
+        batch_size : int
+            How many samples to take at a time. Changes nothing but for stateful models, whose
+            batches go on where the one before ended.
 
         Returns
         -------
@@ -266,19 +280,21 @@ class Trainer:
             by class and averaged, ``confusion_matrix``; for other targets ``r2``; and what
             `metrics` asked for.
         """
-        scores, outputs = self._scores(x, y, sample_weight)
+        batch_size = count("batch_size", batch_size)
+        scores, outputs = self._scores(x, y, sample_weight, batch_size=batch_size)
         return scores | scoring.details(self.loss, y, outputs)
 
     def predict(self, x) -> np.ndarray:
         """The model's outputs for `x`."""
         return self.model.predict(x)
 
-    def _scores(self, x, y, sample_weight=None) -> tuple[dict, np.ndarray]:
+    def _scores(self, x, y, sample_weight=None, *, batch_size) -> tuple[dict, np.ndarray]:
         # The loss and the metrics that are one number, and the outputs.
         x, target, weight = prepare_data(self.model, self.loss, x, y, sample_weight)
-        rows = max(1, min(len(x), _EVALUATION_ROWS))
+        rows = max(1, min(len(x), batch_size))
         program = self._compiled(self._evaluation, None, x, target, weight, rows)
         self._evaluation = program
+        program.reset_state()
         outputs = np.empty((len(x), *program.output.shape), self.model.dtype)
         total = total_weight = 0.0
         for first in range(0, len(x), rows):
@@ -297,11 +313,13 @@ class _Arrays:
 
     def __init__(self, arrays: tuple, batch_size: int, shuffle: bool):
         self.arrays, self.batch_size, self.shuffle = arrays, batch_size, shuffle
+        self.largest = batch_size
         self.total = len(arrays[0])
         self.steps = -(-self.total // batch_size)
 
     def run(self, trainer: Trainer):
         program = trainer._prepare(*self.arrays, self.batch_size)
+        program.reset_state()
         order = trainer.rng.permutation(self.total) if self.shuffle else None
         yield from trainer._steps(program, self.total, self.batch_size, order)
 
@@ -320,7 +338,7 @@ class _Batches:
         self.largest = 0
 
     def run(self, trainer: Trainer):
-        empty = True
+        empty, first = True, None
         for batch in self.batches:
             if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
                 raise TypeError(
@@ -331,9 +349,17 @@ class _Batches:
             rows = len(arrays[0])
             if rows == 0:
                 continue
-            empty = False
+            first = first or arrays[0].shape
+            if trainer.model.stateful and (arrays[0].shape[1:] != first[1:] or rows > first[0]):
+                raise ValueError(
+                    f"x: expected batches of shape {first}, the first one's, or fewer rows, as a "
+                    f"stateful model goes on where the one before ended; got {arrays[0].shape}"
+                )
             self.largest = max(self.largest, rows)
             program = trainer._prepare(*arrays, self.largest)
+            if empty:
+                program.reset_state()
+            empty = False
             yield from trainer._steps(program, rows, rows, None)
         if empty:
             raise ValueError("x: expected at least one batch with samples, got none")

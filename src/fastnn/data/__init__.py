@@ -8,6 +8,7 @@ from fastnn.data.inputs import load_inputs
 from fastnn.data.npz import load_npz
 from fastnn.data.source import load, read
 from fastnn.data.split import train_dev_test_split, train_test_split
+from fastnn.data.streams import stream_batches
 from fastnn.data.tables import load_csv
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "load_inputs",
     "load_npz",
     "read",
+    "stream_batches",
     "train_dev_test_split",
     "train_test_split",
 ]

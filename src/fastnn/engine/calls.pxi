@@ -210,6 +210,7 @@ def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, t
         calls[1].buf[3] = <char*>to.buf
         calls[1].dim[0] = cols
         calls[1].dim[1] = aim.len // rows
+        calls[0].dim[0] = calls[1].dim[2] = 1
         if labelled and not is_int64(aim):
             codes = <long long*>PyMem_Malloc(rows * sizeof(long long))
             if codes == NULL:

@@ -71,6 +71,13 @@ cdef inline void finish_gradient(
             n, <const double*>c.buf[HYPER])
 
 
+cdef Split serial_split(const Call* c, const Context* ctx) noexcept nogil:
+    cdef Split s
+    s.count = 1
+    s.grain = 1
+    return s
+
+
 # -- map: y = f(x) ---------------------------------------------------------------------------
 # [0] x IN (R, width)  [1] y OUT (R, width)   leaf 0 map   dim 0 width   scalars: parameters
 
@@ -178,71 +185,6 @@ cdef inline void bias_and_map(
     else:
         for r in range(rows):
             (<map_leaf>c.leaf[1])(z + r * stride, y + r * stride, cols, c.scalar)
-
-
-# -- weight_sum: the sum of the batch's sample weights ----------------------------------------
-# [0] weight IN (R), NULL for ones
-
-cdef Split serial_split(const Call* c, const Context* ctx) noexcept nogil:
-    cdef Split s
-    s.count = 1
-    s.grain = 1
-    return s
-
-
-cdef void weight_sum_run(
-    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
-) noexcept nogil:
-    cdef Py_ssize_t r
-    cdef double total = 0
-    if c.buf[0] == NULL:
-        total = ctx.rows
-    elif c.itemsize == 4:
-        for r in range(ctx.rows):
-            total += (<const float*>c.buf[0])[r]
-    else:
-        for r in range(ctx.rows):
-            total += (<const double*>c.buf[0])[r]
-    ctx.weight_sum = total
-
-
-# -- loss: sums of weighted losses by blocks of rows, and the gradient of their mean ----------
-# [0] pred IN (R, cols)  [1] target IN (R) or (R, cols)  [2] weight IN (R) or NULL
-# [3] grad OUT (R, cols) or NULL  [4] partial OUT double (units)
-# leaf 0 loss   dim 0 cols   scalars: parameters
-
-cdef Split loss_split(const Call* c, const Context* ctx) noexcept nogil:
-    return split_rows(ctx.rows, c.dim[0])
-
-
-cdef void loss_run(
-    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
-) noexcept nogil:
-    cdef Py_ssize_t cols = c.dim[0], block = row_block(cols), unit, lo, skip, rows
-    cdef Py_ssize_t target_stride = c.dim[1]     # bytes of a row of targets
-    cdef double scale = 0 if ctx.weight_sum == 0 else 1 / ctx.weight_sum
-    for unit in range(begin, end):
-        lo = unit * block
-        rows = min(block, ctx.rows - lo)
-        skip = lo * cols * c.itemsize
-        (<double*>c.buf[4])[unit] = (<loss_leaf>c.leaf[0])(
-            c.buf[0] + skip, c.buf[1] + lo * target_stride,
-            NULL if c.buf[2] == NULL else c.buf[2] + lo * c.itemsize,
-            NULL if c.buf[3] == NULL else c.buf[3] + skip,
-            rows, cols, scale, c.scalar)
-
-
-# -- loss_mean: the batch's loss from the sums of its blocks, added in order -------------------
-# fields as loss
-
-cdef void loss_mean_run(
-    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
-) noexcept nogil:
-    cdef Py_ssize_t unit
-    cdef double total = 0
-    for unit in range(loss_split(c, ctx).count):
-        total += (<double*>c.buf[4])[unit]
-    ctx.loss = 0 if ctx.weight_sum == 0 else total / ctx.weight_sum
 
 
 # -- prepare: what an optimizer's updates need in this step ------------------------------------

@@ -32,7 +32,7 @@ cdef class Predictor:
     def __init__(self, Program program not None, x, y, gather, bint in_place):
         if self.views.count:
             raise RuntimeError("a predictor is made once")
-        if not (borrow_plain(&self.views, x, False) and borrow_plain(&self.views, y, False)):
+        if not (borrow_native(&self.views, x, False) and borrow_plain(&self.views, y, False)):
             raise TypeError("x, y: expected ordinary arrays")
         self.program = program
         self.gather = gather
@@ -49,8 +49,8 @@ cdef class Predictor:
         """The outputs for `x`, in a new array.
 
         Accepts an ordinary array of the type, the sample shape and at most the rows of the
-        program's input. Returns None, with nothing done, for anything else, which
-        `predict_from` may know how to read.
+        program's input. Returns None, with nothing done, for anything else (integers too, whose
+        range somebody must check), which `predict_from` may know how to read.
         """
         cdef Lease lease
         cdef Py_buffer* rows = &lease.view[0]

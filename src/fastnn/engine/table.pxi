@@ -48,6 +48,13 @@ cdef enum:
     OP_MAP_SUMS
     OP_NOISE
     OP_DEFORM
+    OP_RECURRENT_FORWARD
+    OP_RECURRENT_BACKWARD
+    OP_TRANSPOSE
+    OP_COUNT_STEPS
+    OP_EMBEDDING_FORWARD
+    OP_SORT_PLACES
+    OP_EMBEDDING_BACKWARD
     OP_COUNT
 
 cdef split_fn SPLIT[OP_COUNT]
@@ -56,6 +63,8 @@ cdef run_fn RUN[OP_COUNT]
 # Bytes of scratch that a thread needs for a product, and besides for a part of its output.
 PRODUCT_BYTES = PRODUCT_SCRATCH
 FORWARD_BYTES = OUTPUT_BYTES
+# Sequences whose states a thread keeps in its scratch memory.
+RECURRENT_ROWS = BLOCK_ROWS
 
 # Elements of a block of `update` and `squares`.
 UPDATE_BLOCK = BLOCK
@@ -128,6 +137,17 @@ define(OP_GLU, "glu", maxout_split, glu_run, ("rows",))
 define(OP_GLU_GRAD, "glu_grad", maxout_split, glu_grad_run, ("rows_grad",))
 define(OP_PYTHON, "python", serial_split, python_run)
 define(OP_GATHER, "gather", gather_split, gather_run, ("gather",))
+define(OP_RECURRENT_FORWARD, "recurrent_forward", recurrent_split, recurrent_forward_run,
+       ("cell_forward", "product"))
+define(OP_RECURRENT_BACKWARD, "recurrent_backward", recurrent_split, recurrent_backward_run,
+       ("cell_backward", "product", "bias"))
+define(OP_TRANSPOSE, "transpose", transpose_split, transpose_run, ("transpose",))
+define(OP_COUNT_STEPS, "count_steps", count_steps_split, count_steps_run, ("count_steps",))
+define(OP_EMBEDDING_FORWARD, "embedding_forward", embedding_forward_split, embedding_forward_run,
+       ("embedding",))
+define(OP_SORT_PLACES, "sort_places", serial_split, sort_places_run)
+define(OP_EMBEDDING_BACKWARD, "embedding_backward", embedding_backward_split,
+       embedding_backward_run, ("sum_rows", "", "update", "regularize"))
 define(OP_CONVOLUTION_FORWARD, "convolution_forward", convolution_forward_split,
        convolution_forward_run, ("bias", "map", "product", "unfold"))
 define(OP_CONVOLUTION_BACKWARD_INPUT, "convolution_backward_input",

@@ -31,7 +31,8 @@ cdef double softmax_cross_entropy(
 ) noexcept nogil:
     # With t the target (one-hot or given), smoothed to (1 - smoothing) t + smoothing / cols:
     # loss = sum_j t_j (log sum_k exp(x_k) - x_j), d loss / dx = softmax(x) sum_j t_j - t.
-    # A class of target 0 adds nothing to the loss even where its logit is -inf.
+    # A class of target 0 adds nothing to the loss even where its logit is -inf. A row whose label
+    # is negative has weight 0.
     cdef real high[SLAB]
     cdef real tile[TILE]
     cdef double total[SLAB]
@@ -49,7 +50,8 @@ cdef double softmax_cross_entropy(
             high[r] = row_max(pred, cols)
             if labels is not NULL:
                 mass[r] = 1
-                inner[r] = keep * (<double>pred[labels[first + r]] - high[r])
+                label = max(0, labels[first + r])
+                inner[r] = keep * (<double>pred[label] - high[r])
             else:
                 mass[r] = row_sum(probabilities + r * cols, cols)
                 inner[r] = keep * row_dot(probabilities + r * cols, pred, cols, high[r], True)
@@ -65,6 +67,8 @@ cdef double softmax_cross_entropy(
             value[r] = mass[r] * log_of_sum(total[r]) - inner[r]
         for r in range(n):
             w = 1 if weight is NULL else weight[first + r]
+            if labels is not NULL and labels[first + r] < 0:
+                w = 0
             if w != 0:
                 result += w * value[r]
             if grad is NULL:

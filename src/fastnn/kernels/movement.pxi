@@ -1,8 +1,8 @@
 # What moves and scales memory: rows out of a data set, biases, column sums, dropout, and what
 # is done to a gradient between backward and update.
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 cdef enum:
     COLUMNS = 512   # whose sums are made together
@@ -34,10 +34,13 @@ cdef void bias_add_rows(
 cdef void transpose(
     const real* x, real* y, Py_ssize_t y_row, Py_ssize_t rows, Py_ssize_t cols
 ) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for j in range(cols):
-        for i in range(rows):
-            y[j * y_row + i] = x[i * cols + j]
+    # Square by square, so that lines of both stay in cache.
+    cdef Py_ssize_t top, left, i, j
+    for top in range(0, rows, 16):
+        for left in range(0, cols, 16):
+            for j in range(left, min(cols, left + 16)):
+                for i in range(top, min(rows, top + 16)):
+                    y[j * y_row + i] = x[i * cols + j]
 
 
 cdef inline void add_rows(

@@ -114,6 +114,25 @@ class Layer:
         kinds = (p.dtype for p in self.named_state().values() if p.dtype.kind == "f")
         return next(kinds, np.dtype(np.float32))
 
+    @property
+    def input_dtype(self) -> np.dtype:
+        """The dtype of its input: its own, or int64 for indices."""
+        return self.dtype
+
+    def check_input(self, x: np.ndarray) -> None:
+        """Raise ValueError where the values of a batch, whose shape and dtype are right, can't
+        be."""
+
+    @property
+    def stateful(self) -> bool:
+        """Whether, in training, a batch goes on where the one before ended."""
+        return any(child.stateful for child in self.children().values())
+
+    def reset_state(self) -> None:
+        """Have stateful layers begin anew with the next `forward`."""
+        for child in self.children().values():
+            child.reset_state()
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and running statistics, by PyTorch's keys and in PyTorch's
         shapes."""
@@ -171,10 +190,10 @@ class Layer:
         self._last = LayerPass.of(self, x, training=training)
         return self._last.forward(x)
 
-    def backward(self, dy: np.ndarray) -> np.ndarray:
+    def backward(self, dy: np.ndarray) -> np.ndarray | None:
         """The gradient with respect to the input of the last `forward`, given that with respect
         to its output; the gradient of each parameter is written into its ``grad``, over what
-        was there.
+        was there. None where the input is integers.
         """
         if self._last is None:
             raise RuntimeError("backward: expected a forward before it")

@@ -7,7 +7,7 @@ import numpy as np
 from fastnn import _engine
 from fastnn import init as initializers
 from fastnn._settings import check_dtype, count
-from fastnn.graph import Call
+from fastnn.graph import Buffer, Call, Graph, Value
 from fastnn.layers.activations import ActivatedNode, PointwiseNode, activation_params
 from fastnn.layers.base import WeightedLayer
 from fastnn.parameter import Parameter
@@ -128,10 +128,8 @@ class AffineNode(ActivatedNode):
     def __init__(self, x, weight, bias):
         super().__init__(x)
         self.weight, self.bias = weight, bias
-        self.learns_bias = bias is not None and bias.requires_grad
-        self.learns = weight.requires_grad or self.learns_bias
+        self.learns = any(p is not None and p.requires_grad for p in (weight, bias))
         self.rows = math.prod(x.shape[:-1])  # of a sample
-        self.shape = weight.shape[0], math.prod(weight.shape[1:])
 
     @property
     def alters(self):
@@ -139,70 +137,108 @@ class AffineNode(ActivatedNode):
 
     def settle(self, graph):
         super().settle(graph)
-        n, k = self.shape
-        self.slab = slab_rows(n, k)
-        slab_bytes = self.slab * k * graph.dtype.itemsize if graph.differentiable else 0
-        scratch = _engine.PRODUCT_BYTES + max(_engine.FORWARD_BYTES, slab_bytes)
-        graph.scratch = max(graph.scratch, scratch)
+        graph.scratch = max(graph.scratch, product_scratch(graph, self.weight))
 
     def forward(self, graph):
-        n, k = self.shape
-        bias = (None, None)
-        if self.bias is not None:
-            bias = (graph.leaf("bias.add"), self.bias.data)
-        return [
-            Call(
-                "linear_forward",
-                (bias[0], self.activation_leaf(graph), graph.leaf("product.transposed")),
-                (self.x.data, bias[1], self.z, self.y.data, self.weight.data),
-                (k, n, 0, self.rows),
-                self.activation_params,
-            )
-        ]
+        affine = affine_call(graph, self.x.data, self.weight, self.bias, self.z, self.rows)
+        leaves = (affine.leaves[0], self.activation_leaf(graph), affine.leaves[2])
+        buffers = (*affine.buffers[:3], self.y.data, affine.buffers[4])
+        return [affine._replace(leaves=leaves, buffers=buffers, scalars=self.activation_params)]
 
     def backward(self, graph):
         if self.y.grad is None:
             return []
-        n, k = self.shape
         dy = self.y.grad
         calls = self.activation_backward()
-        if self.x.grad is not None:
-            leaf, saved, params = self.x.take_epilogue()
-            calls.append(
-                Call(
-                    "linear_backward_input",
-                    (leaf, graph.leaf("product")),
-                    (dy, self.weight.data, self.x.grad, saved),
-                    (k, n, 0, self.rows),
-                    params,
-                )
-            )
-        if self.weight.requires_grad:
-            calls.append(self._weight_call(graph))
-        if self.learns_bias:
-            bias = graph.update(self.bias)
-            calls.append(
-                Call(
-                    "bias_backward",
-                    (graph.leaf("columns.sum"), None, *bias.leaves),
-                    (None, dy, self.bias.grad, *bias.buffers),
-                    (0, n, 0, self.rows),
-                    bias.scalars,
-                )
-            )
+        calls += input_gradient_calls(graph, self.weight, dy, self.x, self.rows)
+        calls += weight_gradient_calls(graph, self.weight, self.x.data, dy, self.rows)
+        calls += bias_gradient_calls(graph, self.bias, dy, self.rows)
         return calls
 
-    def _weight_call(self, graph) -> Call:
-        n, k = self.shape
-        weight = graph.update(self.weight)
-        product = graph.leaf("product")
-        buffers = (self.x.data, self.y.grad, weight.grad, *weight.buffers)
-        if weight.descend:
-            return Call("linear_descend", (product,), buffers, (k, n, 0, self.rows))
-        return Call(
-            "linear_backward_weight",
-            (product, None, *weight.leaves),
-            buffers,
-            (k, n, self.slab, self.rows),
-            weight.scalars,
+
+# The calls of a linear layer, for all that multiplies by weights. `rows` is how many rows of
+# each sample are multiplied.
+
+
+def _matrix(weight: Parameter) -> tuple[int, int]:
+    """The shape of a weight as (outputs, inputs of each)."""
+    return weight.shape[0], math.prod(weight.shape[1:])
+
+
+def product_scratch(graph: Graph, weight: Parameter) -> int:
+    """Bytes of scratch that the calls below need for a weight."""
+    n, k = _matrix(weight)
+    slab = slab_rows(n, k) * k * graph.dtype.itemsize if graph.differentiable else 0
+    return _engine.PRODUCT_BYTES + max(_engine.FORWARD_BYTES, slab)
+
+
+def affine_call(
+    graph: Graph, x: Buffer, weight: Parameter, bias: Parameter | None, y: Buffer, rows: int
+) -> Call:
+    """``y = x W^T + b``."""
+    n, k = _matrix(weight)
+    leaf, data = (None, None) if bias is None else (graph.leaf("bias.add"), bias.data)
+    return Call(
+        "linear_forward",
+        (leaf, None, graph.leaf("product.transposed")),
+        (x, data, y, y, weight.data),
+        (k, n, 0, rows),
+    )
+
+
+def input_gradient_calls(
+    graph: Graph, weight: Parameter, dy: Buffer, x: Value, rows: int
+) -> list[Call]:
+    """From `dy` to ``x.grad`` where that is wanted, and on through the activation before."""
+    if x.grad is None:
+        return []
+    n, k = _matrix(weight)
+    leaf, saved, params = x.take_epilogue()
+    return [
+        Call(
+            "linear_backward_input",
+            (leaf, graph.leaf("product")),
+            (dy, weight.data, x.grad, saved),
+            (k, n, 0, rows),
+            params,
         )
+    ]
+
+
+def weight_gradient_calls(
+    graph: Graph, weight: Parameter, x: Buffer, dy: Buffer, rows: int
+) -> list[Call]:
+    """The weight's gradient, where that is wanted, and what follows it."""
+    if not weight.requires_grad:
+        return []
+    n, k = _matrix(weight)
+    fields = graph.update(weight)
+    buffers = (x, dy, fields.grad, *fields.buffers)
+    product = graph.leaf("product")
+    if fields.descend:
+        return [Call("linear_descend", (product,), buffers, (k, n, 0, rows))]
+    return [
+        Call(
+            "linear_backward_weight",
+            (product, None, *fields.leaves),
+            buffers,
+            (k, n, slab_rows(n, k), rows),
+            fields.scalars,
+        )
+    ]
+
+
+def bias_gradient_calls(graph: Graph, bias: Parameter | None, dy: Buffer, rows: int) -> list[Call]:
+    """The bias's gradient, where there is one and that is wanted, and what follows it."""
+    if bias is None or not bias.requires_grad:
+        return []
+    fields = graph.update(bias)
+    return [
+        Call(
+            "bias_backward",
+            (graph.leaf("columns.sum"), None, *fields.leaves),
+            (None, dy, bias.grad, *fields.buffers),
+            (0, bias.size, 0, rows),
+            fields.scalars,
+        )
+    ]

@@ -64,6 +64,15 @@ class Sequential(Layer):
                 return shape
         return None
 
+    @property
+    def input_dtype(self):
+        # A layer without parameters takes what the others do.
+        first = self.layers[0].input_dtype
+        return first if first == np.int64 else self.dtype
+
+    def check_input(self, x):
+        self.layers[0].check_input(x)
+
     def suit(self, activation):
         return any(layer.suit(activation) for layer in reversed(self.layers))
 

@@ -17,6 +17,7 @@ from fastnn.reference.losses import *  # noqa: F403
 from fastnn.reference.normalization import *  # noqa: F403
 from fastnn.reference.piecewise import *  # noqa: F403
 from fastnn.reference.pooling import *  # noqa: F403
+from fastnn.reference.recurrent import *  # noqa: F403
 from fastnn.reference.rows import *  # noqa: F403
 from fastnn.reference.updates import *  # noqa: F403
 
