@@ -229,6 +229,22 @@ def test_files_bring_back_the_net(name, rng, tmp_path):
     assert list(again.state_dict()) == list(net.state_dict())
 
 
+def test_branches_of_indices(rng):
+    """Two tables for the same words, side by side and added."""
+    words = rng.integers(0, 7, (4, 3))
+    for make in (fastnn.Add, lambda *b: fastnn.Concat(*b, axis=-1)):
+        net = make(fastnn.Embedding(7, 5), fastnn.Embedding(7, 5))
+        one, other = (p.data[words] for p in net.parameters())
+        expected = one + other if make is fastnn.Add else np.concatenate([one, other], -1)
+        assert np.array_equal(net.predict(words), expected)
+        net.forward(words)
+        net.backward(np.ones_like(expected))
+        for p in net.parameters():
+            assert np.array_equal(p.grad[:, 0], np.bincount(words.ravel(), minlength=7))
+        with pytest.raises(ValueError, match="7"):
+            net.predict(words + 7)
+
+
 def test_what_a_net_tells_about_itself():
     block = fastnn.Residual(
         fastnn.Sequential(fastnn.Linear(6, 4), fastnn.ReLU(), fastnn.Linear(4, 6)),

@@ -28,6 +28,17 @@ class _Branches(Layer):
         shapes = (layer.input_shape() for layer in self._branches if layer is not None)
         return next((shape for shape in shapes if shape is not None), None)
 
+    @property
+    def input_dtype(self):
+        # Branches of indices take nothing else; those without parameters take what the others do.
+        taken = [layer.input_dtype for layer in self._branches if layer is not None]
+        return next((dtype for dtype in taken if dtype == np.int64), self.dtype)
+
+    def check_input(self, x):
+        for layer in self._branches:
+            if layer is not None:
+                layer.check_input(x)
+
     def suit(self, activation):
         for layer in self._branches:
             if layer is not None:
