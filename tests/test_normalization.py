@@ -136,8 +136,6 @@ def test_layer_norms_gradients_equal_finite_differences(shape, axes, rng, thread
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
-<<<<<<< HEAD
-=======
 @pytest.mark.parametrize("kind", ["BatchNorm1d", "LayerNorm"])
 def test_in_a_residual_branch(kind, rng, threads):
     # The norm's input has two readers, and its activation's output one that applies no gradient.
@@ -149,7 +147,6 @@ def test_in_a_residual_branch(kind, rng, threads):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
->>>>>>> 94a4595 (Normalisation: BatchNorm1d, BatchNorm2d, LayerNorm; LeNet-5's subsampling)
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "leaky_relu"])
 @pytest.mark.parametrize("kind", ["BatchNorm1d", "LayerNorm"])
 def test_activations_before_and_after_are_fused_to_the_bit(kind, activation, rng):
