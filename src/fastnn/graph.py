@@ -197,14 +197,7 @@ class Graph:
     input_dtype : dtype, optional
         int64 for inputs that are indices, which have no gradient.
     carries : bool
-        Whether a batch goes on where the one before ended: see `carried`.
-
-    Attributes
-    ----------
-    pinned : list of Buffer
-        Those that Python reads or writes, or that outlive a batch.
-    carried : list of Buffer
-        Those of them that go on from batch to batch, until somebody fills them with zeros.
+        Whether a batch goes on where the one before ended.
     """
 
     def __init__(
@@ -224,8 +217,8 @@ class Graph:
         self.differentiable = backward
         self.update = update
         self.carries = carries
-        self.pinned: list[Buffer] = []
-        self.carried: list[Buffer] = []
+        self.pinned: list[Buffer] = []  # that Python reads or writes, or that outlive a batch
+        self.carried: list[Buffer] = []  # of these: that go on until somebody fills in zeros
         self.nodes: list[Node] = []
         self.scratch = 0  # bytes that each thread needs to itself
         self.noise_layers = 0  # each draws its own noise, by its number
