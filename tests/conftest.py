@@ -43,3 +43,18 @@ def mnist_folder():
     if not folder or not Path(folder).is_dir():
         pytest.skip("FASTNN_MNIST names no folder of MNIST's IDX files")
     return Path(folder)
+
+
+@pytest.fixture
+def suite(monkeypatch):
+    """Makes the benchmarks importable; the test is skipped outside of a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / "benchmarks").is_dir():
+        pytest.skip("needs the source checkout")
+    monkeypatch.syspath_prepend(root)
+
+
+@pytest.fixture
+def quick_suite(suite, monkeypatch):
+    """The same, and what they measure is as small as can be."""
+    monkeypatch.setenv("FASTNN_BENCH_QUICK", "1")

@@ -1,25 +1,13 @@
 """The benchmark of deformed images: its peers do the same, and its workers and report run."""
 
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fastnn import reference
 
-ROOT = Path(__file__).resolve().parents[1]
-
-pytestmark = [
-    pytest.mark.checkout,
-    pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="needs the source checkout"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    monkeypatch.setenv("FASTNN_BENCH_QUICK", "1")
+pytestmark = [pytest.mark.checkout, pytest.mark.usefixtures("quick_suite")]
 
 
 def _peer(name):

@@ -1,23 +1,11 @@
 """The benchmark of layers: its peers do the same, and its workers run."""
 
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-
-pytestmark = [
-    pytest.mark.checkout,
-    pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="needs the source checkout"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    monkeypatch.setenv("FASTNN_BENCH_QUICK", "1")
+pytestmark = [pytest.mark.checkout, pytest.mark.usefixtures("quick_suite")]
 
 
 def _calls(peer, name, x):

@@ -5,23 +5,11 @@ import json
 import struct
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-
-pytestmark = [
-    pytest.mark.checkout,
-    pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="needs the source checkout"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    monkeypatch.setenv("FASTNN_BENCH_QUICK", "1")
+pytestmark = [pytest.mark.checkout, pytest.mark.usefixtures("quick_suite")]
 
 
 def _results(*benchmarks):

@@ -15,15 +15,7 @@ from fastnn import functional
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytestmark = [
-    pytest.mark.checkout,
-    pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="needs the source checkout"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
+pytestmark = [pytest.mark.checkout, pytest.mark.usefixtures("suite")]
 
 
 def test_every_public_function_has_a_benchmark(monkeypatch):

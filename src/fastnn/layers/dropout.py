@@ -48,27 +48,36 @@ class Dropout(Layer):
         return f"Dropout({self.p:g})"
 
 
-class DropoutNode(Node):
-    """Noise by position; backward makes the same noise again instead of keeping a mask."""
+class NoiseNode(Node):
+    """What multiplies by noise, a function of the element's place: backward makes the same noise
+    again instead of keeping it."""
 
     alters = False
-
-    def __init__(self, x, p: float):
-        super().__init__(x)
-        self.p = p
 
     def settle(self, graph):
         self.number = graph.noise_layers
         graph.noise_layers += 1
 
-    def _call(self, graph, source, target):
-        dims = (self.y.width, self.number)
-        return [Call("dropout", (graph.leaf("dropout.apply"),), (source, target), dims, (self.p,))]
+    def apply(self, graph, source, target) -> list[Call]:
+        """`source`, the input or the gradient, times what the noise makes of it."""
+        raise NotImplementedError
 
     def forward(self, graph):
-        return self._call(graph, self.x.data, self.y.data)
+        return self.apply(graph, self.x.data, self.y.data)
 
     def backward(self, graph):
         if self.x.grad is None:
             return []
-        return self._call(graph, self.y.grad, self.x.grad)
+        return self.apply(graph, self.y.grad, self.x.grad)
+
+
+class DropoutNode(NoiseNode):
+    """Zeros, and the others scaled."""
+
+    def __init__(self, x, p: float):
+        super().__init__(x)
+        self.p = p
+
+    def apply(self, graph, source, target):
+        dims = (self.y.width, self.number)
+        return [Call("dropout", (graph.leaf("dropout.apply"),), (source, target), dims, (self.p,))]

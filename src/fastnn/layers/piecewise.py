@@ -8,6 +8,7 @@ from fastnn._settings import FINITE, NONNEGATIVE, check_dtype, count, flag, numb
 from fastnn.graph import Buffer, Call, Node
 from fastnn.layers.activations import PointwiseNode
 from fastnn.layers.base import Layer
+from fastnn.layers.dropout import NoiseNode
 from fastnn.layers.linear import AffineNode, Linear
 from fastnn.parameter import Parameter
 
@@ -176,28 +177,16 @@ class RReLU(Layer):
         return f"RReLU({self.bounds[0]:g}, {self.bounds[1]:g}{tail})"
 
 
-class RReLUNode(Node):
-    """Slopes by position; backward makes the same again instead of keeping them."""
+class RReLUNode(NoiseNode):
+    """Slopes by position."""
 
     def __init__(self, x, low: float, high: float, reciprocal: bool):
         super().__init__(x)
         self.scalars = (low, high, float(reciprocal))
 
-    def settle(self, graph):
-        self.number = graph.noise_layers
-        graph.noise_layers += 1
-
-    def _call(self, graph, source, target):
+    def apply(self, graph, source, target):
         buffers, dims = (source, self.x.data, target), (self.y.width, self.number)
         return [Call("rrelu", (graph.leaf("rrelu.apply"),), buffers, dims, self.scalars)]
-
-    def forward(self, graph):
-        return self._call(graph, self.x.data, self.y.data)
-
-    def backward(self, graph):
-        if self.x.grad is None:
-            return []
-        return self._call(graph, self.y.grad, self.x.grad)
 
 
 class Maxout(Linear):
