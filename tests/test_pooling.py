@@ -310,3 +310,11 @@ def test_construction_errors(make, error, message):
 def test_samples_of_other_shapes_are_refused(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         layer.forward(np.zeros((2, *shape), np.float32))
+
+
+def test_what_a_pool_says_of_itself():
+    assert repr(fastnn.MaxPool2d(2)) == "MaxPool2d(2)"
+    assert (
+        repr(fastnn.MaxPool2d((2, 3), 1, dilation=2)) == "MaxPool2d([2, 3], stride=1, dilation=2)"
+    )
+    assert repr(fastnn.AvgPool2d(3, padding=1)) == "AvgPool2d(3, padding=1)"

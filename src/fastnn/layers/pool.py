@@ -90,7 +90,10 @@ class _WindowPool2d(Layer):
         }
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.config().items())})"
+        kernel, *others = self.config().items()
+        usual = type(self)(kernel[1]).config()
+        told = [f"{name}={value}" for name, value in others if value != usual[name]]
+        return f"{type(self).__name__}({', '.join([str(kernel[1]), *told])})"
 
 
 def _brief(both: tuple):
