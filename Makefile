@@ -22,7 +22,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint src
-	$(BIN)/codespell src tests benchmarks docs *.md
+	$(BIN)/codespell src tests benchmarks docs examples *.md
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -430,7 +430,7 @@ def test_initial_values_suit_the_receptive_field():
         ((1, 1, 3), {"stride": 0}, ValueError, "stride: expected at least 1, got 0"),
         ((1, 1, 3), {"padding": -1}, ValueError, "padding: expected at least 0, got -1"),
         ((1, 1, 3), {"padding": "full"}, ValueError, "padding: expected whole numbers, 'same' or"),
-        ((1, 1, 3), {"padding": "same", "stride": 2}, ValueError, "stride: expected 1 with padd"),
+        ((1, 1, 3), {"padding": "same", "stride": 2}, ValueError, "stride: expected 1 with pad"),
         ((1, 1, 3), {"dilation": True}, TypeError, "dilation: expected a whole number"),
         ((4, 6, 3), {"groups": 3}, ValueError, "in_channels: expected a multiple of 3 groups, got"),
         ((6, 4, 3), {"groups": 3}, ValueError, "out_channels: expected a multiple of 3 groups"),

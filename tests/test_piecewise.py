@@ -69,11 +69,11 @@ def test_maxout_is_its_formula(shape, pieces, dtype, rng):
     assert which.dtype == np.int32
     dx = functional.maxout_backward(grad, which, pieces)
     np.testing.assert_array_equal(dx, reference.maxout_backward(grad, which, pieces))
-    out, dout = np.full_like(y, 7), np.full_like(dx, 7)
+    out, dx_out = np.full_like(y, 7), np.full_like(dx, 7)
     assert functional.maxout(x, pieces, out=out)[0] is out
-    assert functional.maxout_backward(grad, which, pieces, out=dout) is dout
+    assert functional.maxout_backward(grad, which, pieces, out=dx_out) is dx_out
     np.testing.assert_array_equal(out, y)
-    np.testing.assert_array_equal(dout, dx)
+    np.testing.assert_array_equal(dx_out, dx)
 
 
 def test_nan_is_larger_than_any_number():
@@ -94,11 +94,11 @@ def test_glu_is_its_formula(shape, dtype, rng):
     np.testing.assert_allclose(y, reference.glu(wide).astype(dtype), rtol=4 * eps)
     expected = reference.glu_backward(grad.astype(np.longdouble), wide).astype(dtype)
     np.testing.assert_allclose(dx, expected, rtol=8 * eps)
-    out, dout = np.full_like(y, 7), np.full_like(dx, 7)
+    out, dx_out = np.full_like(y, 7), np.full_like(dx, 7)
     assert functional.glu(x, out=out) is out
-    assert functional.glu_backward(grad, x, out=dout) is dout
+    assert functional.glu_backward(grad, x, out=dx_out) is dx_out
     np.testing.assert_array_equal(out, y)
-    np.testing.assert_array_equal(dout, dx)
+    np.testing.assert_array_equal(dx_out, dx)
     np.testing.assert_array_equal(functional.glu(np.repeat(x, 2, axis=-1)[..., ::2]), y)
 
 
