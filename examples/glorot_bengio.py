@@ -97,7 +97,7 @@ def draw_training(found: dict, path: Path) -> None:
 
     figure = Figure(figsize=(3.2 * len(found), 8), layout="constrained")
     panels = figure.subplots(3, len(found), sharex=True, sharey="row")
-    rows = ("activations: mean, 98th percentile", "share saturated", "gradients: std")
+    rows = ("activations: mean (- -), 98th percentile", "share saturated", "gradients: std")
     for column, ((name, scheme), (_, activations, gradients)) in zip(
         panels.T, found.items(), strict=True
     ):
@@ -114,7 +114,7 @@ def draw_training(found: dict, path: Path) -> None:
         size.set(xlabel="epoch")
     for axes, row in zip(panels[:, 0], rows, strict=True):
         axes.set_ylabel(row)
-    panels[0, 0].legend()
+    panels[0, 0].legend(loc="center right")
     figure.savefig(path, dpi=120)
 
 
