@@ -9,7 +9,7 @@ cdef inline Split split_tiles(Py_ssize_t d, Py_ssize_t tile, double work) noexce
     # A product whose divided dimension is d, of `work` multiplications for each step along it.
     cdef Split s
     s.count = max(<Py_ssize_t>1, d // tile)
-    s.grain = <Py_ssize_t>(FORK_PRODUCT / (work * tile)) + 1
+    s.grain = <Py_ssize_t>(FORK_PRODUCT / max(<double>1, work * tile)) + 1     # work may be 0
     return s
 
 
@@ -138,17 +138,18 @@ cdef void linear_backward_input_run(
 # Every slab multiplies all of x, so if x is large, slabs are of some columns of it at a time.
 
 cdef inline Py_ssize_t slab_columns(const Call* c, const Context* ctx) noexcept nogil:
-    cdef Py_ssize_t k = c.dim[0], fit = X_BYTES // (all_rows(c, ctx) * c.itemsize)
-    if fit >= k:
+    cdef Py_ssize_t k = c.dim[0], row = all_rows(c, ctx) * c.itemsize
+    if row * k <= X_BYTES:
         return k
-    return max(<Py_ssize_t>256, fit // COL_TILE * COL_TILE)
+    return max(<Py_ssize_t>256, X_BYTES // row // COL_TILE * COL_TILE)
 
 
 cdef Split linear_backward_weight_split(const Call* c, const Context* ctx) noexcept nogil:
     cdef Py_ssize_t k = c.dim[0], n = c.dim[1], slab = c.dim[2], cols = slab_columns(c, ctx)
     cdef Split s
     s.count = ((n + slab - 1) // slab) * ((k + cols - 1) // cols)
-    s.grain = <Py_ssize_t>(FORK_PRODUCT / (<double>slab * cols * all_rows(c, ctx))) + 1
+    s.grain = <Py_ssize_t>(
+        FORK_PRODUCT / max(<double>1, <double>slab * cols * all_rows(c, ctx))) + 1
     return s
 
 

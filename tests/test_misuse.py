@@ -1,0 +1,48 @@
+"""What an impatient user does to a model: an error that says so, or the right answer, and never a
+wrong one."""
+
+import numpy as np
+import pytest
+
+import fastnn
+
+F8 = np.float64
+
+
+LAYERS = {
+    "linear": (lambda: fastnn.Linear(4, 3), (4,)),
+    "rows": (lambda: fastnn.Linear(4, 3), (5, 4)),
+    "maxout": (lambda: fastnn.Maxout(4, 3), (4,)),
+    "prelu": (lambda: fastnn.PReLU(4), (4,)),
+    "convolution": (lambda: fastnn.Conv2d(2, 3, 3, padding=1, activation="gelu"), (2, 5, 5)),
+    "covered": (lambda: fastnn.Conv2d(2, 3, 5), (2, 5, 5)),
+    "batch_norm": (lambda: fastnn.BatchNorm2d(2), (2, 5, 5)),
+    "layer_norm": (lambda: fastnn.LayerNorm(4), (4,)),
+    "recurrent": (lambda: fastnn.GRU(4, 3, 2, bidirectional=True), (5, 4)),
+    "residual": (lambda: fastnn.Residual(fastnn.Linear(4, 4), activation="relu"), (4,)),
+    "concat": (lambda: fastnn.Concat(fastnn.Linear(4, 2), fastnn.Identity()), (4,)),
+}
+
+
+@pytest.fixture(params=LAYERS)
+def layer_and_shape(request):
+    make, shape = LAYERS[request.param]
+    return make(), shape
+
+
+def test_a_batch_of_nothing_has_gradients_of_zero(layer_and_shape, threads):
+    # The engine divided by the number of rows, and the process ended.
+    layer, shape = layer_and_shape
+    for p in layer.parameters():
+        p.grad[...] = 7
+    y = layer.forward(np.zeros((0, *shape), np.float32))
+    assert layer.backward(y).shape == (0, *shape)
+    for p in layer.parameters():
+        assert not p.grad.any()
+
+
+def test_indices_of_nothing():
+    layer = fastnn.Embedding(5, 2, padding_idx=0)
+    layer.weight.grad[...] = 7
+    layer.backward(layer.forward(np.zeros((0, 4), np.int64)))
+    assert not layer.weight.grad.any()
