@@ -46,3 +46,16 @@ def test_indices_of_nothing():
     layer.weight.grad[...] = 7
     layer.backward(layer.forward(np.zeros((0, 4), np.int64)))
     assert not layer.weight.grad.any()
+
+
+def test_a_frozen_sum_with_an_activation(rng):
+    # The activation's gradient was written to nowhere, and the process ended.
+    frozen = fastnn.Residual(fastnn.Linear(3, 3), activation="silu").requires_grad_(False)
+    last = fastnn.Linear(3, 2)
+    x = rng.normal(size=(9, 3)).astype(np.float32)
+    before, weight = frozen.state_dict(), last.weight.data.copy()
+    model = fastnn.Sequential(frozen, last)
+    fastnn.Trainer(model, "mse", "sgd").fit(x, x[:, :2], epochs=1, progress=False)
+    for key, value in frozen.state_dict().items():
+        np.testing.assert_array_equal(value, before[key])
+    assert (last.weight.data != weight).all()

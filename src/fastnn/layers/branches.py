@@ -278,6 +278,8 @@ class SumNode(ActivatedNode):
         return calls
 
     def backward(self, graph):
+        if self.y.grad is None:
+            return []
         calls = self.activation_backward()
         for value in self.values:
             if value.grad is None:
