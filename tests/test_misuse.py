@@ -48,6 +48,44 @@ def test_indices_of_nothing():
     assert not layer.weight.grad.any()
 
 
+def test_a_second_backward_is_refused(layer_and_shape, rng):
+    # What forward kept is gone: gradients were written over it.
+    layer, shape = layer_and_shape
+    x = rng.normal(size=(3, *shape)).astype(np.float32)
+    dy = layer.forward(x)
+    dx = layer.backward(dy)
+    with pytest.raises(RuntimeError, match="backward: expected a forward since the last one"):
+        layer.backward(dy)
+    layer.forward(x)
+    np.testing.assert_array_equal(layer.backward(dy), dx)
+
+
+def test_a_refused_gradient_uses_nothing_up(rng):
+    layer, x = fastnn.Linear(3, 2), rng.normal(size=(4, 3)).astype(np.float32)
+    y = layer.forward(x)
+    with pytest.raises(ValueError, match="dy: expected shape"):
+        layer.backward(y[:3])
+    np.testing.assert_allclose(layer.backward(y), y @ layer.weight.data, rtol=1e-5, atol=1e-6)
+
+
+def test_a_refused_forward_leaves_the_one_before(rng):
+    layer = fastnn.Embedding(5, 2)
+    y = layer.forward(np.array([1, 2]))
+    with pytest.raises(ValueError, match="expected indices"):
+        layer.forward(np.array([1, 2, 9]))  # a larger batch, for which there are other calls
+    layer.backward(np.ones_like(y))
+    np.testing.assert_array_equal(layer.weight.grad[:, 0], [0, 1, 1, 0, 0])
+
+
+def test_backward_after_parameters_have_moved(rng):
+    # Gradients went to where the parameters had been.
+    layer, x = fastnn.Linear(3, 2), rng.normal(size=(4, 3)).astype(np.float32)
+    dy = layer.forward(x)
+    fastnn.Trainer(layer, "mse", "sgd").fit(x, dy, epochs=1, progress=False)
+    with pytest.raises(RuntimeError, match="parameters were moved"):
+        layer.backward(dy)
+
+
 def test_a_frozen_sum_with_an_activation(rng):
     # The activation's gradient was written to nowhere, and the process ended.
     frozen = fastnn.Residual(fastnn.Linear(3, 3), activation="silu").requires_grad_(False)

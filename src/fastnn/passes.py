@@ -101,6 +101,7 @@ class LayerPass:
         self.in_place = graph.gathers_in_place
         self.rows = 0
         self.steps = 0
+        self._kept = False  # whether what backward needs is there
         self.predictor = None if backward else Predictor(
             self.program, self.x.rows(self.capacity), self.y.rows(self.capacity),
             gather_of(self.input_dtype, self.input_dtype)[0], graph.gathers_in_place,
@@ -136,11 +137,12 @@ class LayerPass:
     def forward(self, x: np.ndarray) -> np.ndarray:
         x = self.check(x)
         self.check_rows(len(x))
-        self.rows = len(x)
+        self.rows, self._kept = len(x), False
         self.steps += 1  # every forward in training makes new noise
         bind(self.program, 0, x, self.input_dtype, in_place=False)
         self.program.forward(0, self.rows, self.steps)
         bind(self.program, 0, None, self.input_dtype, in_place=False)
+        self._kept = True
         return self.y.rows(self.rows).copy()
 
     def backward(self, dy: np.ndarray) -> np.ndarray | None:
@@ -150,6 +152,12 @@ class LayerPass:
             raise ValueError(f"dy: expected shape {(self.rows, *self.y.shape)}, got {dy.shape}")
         if dy.dtype != self.dtype:
             raise TypeError(f"dy: expected {self.dtype}, got {dy.dtype}")
+        if not (self._kept and self._knows_parameters()):
+            raise RuntimeError(
+                "backward: expected a forward since the last one, which used up what it kept, and "
+                "since parameters were moved by a Trainer, or frozen"
+            )
+        self._kept = False  # gradients are written over values that nobody needs after them
         self.y.grad_rows(self.rows)[...] = dy
         self.program.backward()
         return self.x.grad_rows(self.rows).copy() if self.x.grad is not None else None

@@ -187,13 +187,16 @@ class Layer:
         -------
         array of shape (N, ...)
         """
-        self._last = LayerPass.of(self, x, training=training)
-        return self._last.forward(x)
+        run = LayerPass.of(self, x, training=training)
+        y = run.forward(x)
+        self._last = run
+        return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray | None:
         """The gradient with respect to the input of the last `forward`, given that with respect
         to its output; the gradient of each parameter is written into its ``grad``, over what
-        was there. None where the input is integers.
+        was there. None where the input is integers. Once for each `forward`: it uses up what
+        that kept.
         """
         if self._last is None:
             raise RuntimeError("backward: expected a forward before it")
