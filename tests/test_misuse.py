@@ -86,6 +86,30 @@ def test_backward_after_parameters_have_moved(rng):
         layer.backward(dy)
 
 
+@pytest.mark.parametrize("run", ["forward", "predict", "fit"])
+@pytest.mark.parametrize("container", [fastnn.Sequential, fastnn.Add, fastnn.Concat])
+def test_layers_of_two_dtypes(container, run):
+    # Weights of one were read as the other's.
+    model = container(fastnn.Linear(3, 3, dtype=F8), fastnn.Linear(3, 3))
+    x, trainer = np.zeros((2, 3)), fastnn.Trainer(model, "mse", "sgd")
+    runs = {
+        "forward": lambda: model.forward(x),
+        "predict": lambda: model.predict(x),
+        "fit": lambda: trainer.fit(x, x, epochs=1, progress=False),
+    }
+    with pytest.raises(TypeError, match=r"got float64 \(0.weight\) and float32 \(1.weight\)"):
+        runs[run]()
+
+
+def test_a_parameter_of_two_layers(rng):
+    first, second = fastnn.Linear(3, 3), fastnn.Linear(3, 3)
+    second.weight = first.weight
+    model, x = fastnn.Sequential(first, second), np.zeros((2, 3), np.float32)
+    for run in (model.forward, model.predict):
+        with pytest.raises(ValueError, match=r"got one as 0\.weight and 1\.weight"):
+            run(x)
+
+
 def test_a_frozen_sum_with_an_activation(rng):
     # The activation's gradient was written to nowhere, and the process ended.
     frozen = fastnn.Residual(fastnn.Linear(3, 3), activation="silu").requires_grad_(False)

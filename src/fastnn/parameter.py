@@ -147,6 +147,28 @@ class Tracked:
         return f"Tracked(shape={self.shape}, dtype={self.dtype})"
 
 
+def common_dtype(named: dict[str, Parameter | Tracked]) -> np.dtype:
+    """The dtype of a model, given its arrays by name; float32 where there are none.
+
+    Raises
+    ------
+    TypeError
+        If there are two.
+    ValueError
+        If an array has two names: of two gradients one would overwrite the other.
+    """
+    kinds, names = {}, {}
+    for name, array in named.items():
+        if (other := names.setdefault(id(array), name)) != name:
+            raise ValueError(f"model: expected different arrays, got one as {other} and {name}")
+        if array.dtype.kind == "f":  # not the integers that count batches
+            kinds.setdefault(array.dtype, name)
+    if len(kinds) > 1:
+        found = " and ".join(f"{dtype} ({name})" for dtype, name in kinds.items())
+        raise TypeError(f"model: expected arrays of one dtype, got {found}")
+    return next(iter(kinds), np.dtype(np.float32))
+
+
 class FlatParameters:
     """All parameters of a model in one vector, and their gradients in another.
 
@@ -156,11 +178,7 @@ class FlatParameters:
 
     def __init__(self, named: dict[str, Parameter]):
         self.names, self.parameters = list(named), list(named.values())
-        dtypes = {p.dtype for p in self.parameters}
-        if len(dtypes) > 1:
-            names = ", ".join(sorted(map(str, dtypes)))
-            raise TypeError(f"model: expected parameters of one dtype, got {names}")
-        self.dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        self.dtype = common_dtype(named)
         self.offsets = []
         step, end = _ALIGNMENT // self.dtype.itemsize, 0
         for p in self.parameters:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastnn import init as initializers
 from fastnn.graph import Call, Graph, Node, Value
-from fastnn.parameter import Parameter, Tracked
+from fastnn.parameter import Parameter, Tracked, common_dtype
 from fastnn.passes import LayerPass
 
 
@@ -110,9 +110,9 @@ class Layer:
 
     @property
     def dtype(self) -> np.dtype:
-        """The dtype that the layer computes in; float32 where nothing says otherwise."""
-        kinds = (p.dtype for p in self.named_state().values() if p.dtype.kind == "f")
-        return next(kinds, np.dtype(np.float32))
+        """The dtype that the layer computes in; float32 where nothing says otherwise. Raises
+        TypeError where layers inside differ."""
+        return common_dtype(self.named_state())
 
     @property
     def input_dtype(self) -> np.dtype:
