@@ -101,6 +101,15 @@ def test_layers_of_two_dtypes(container, run):
         runs[run]()
 
 
+@pytest.mark.parametrize("container", [fastnn.Add, fastnn.Concat])
+@pytest.mark.parametrize("beside", [fastnn.Identity, fastnn.Tanh, lambda: fastnn.Linear(2, 2)])
+def test_indices_are_no_numbers(container, beside):
+    # Their bytes were read as float32.
+    embedding = fastnn.Sequential(fastnn.Embedding(9, 1), fastnn.Flatten())
+    with pytest.raises(TypeError, match="indices to be read by embeddings alone"):
+        container(embedding, beside()).predict(np.array([[1, 2]]))
+
+
 def test_a_parameter_of_two_layers(rng):
     first, second = fastnn.Linear(3, 3), fastnn.Linear(3, 3)
     second.weight = first.weight

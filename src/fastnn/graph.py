@@ -114,6 +114,7 @@ class Node:
 
     learns = False
     alters = True
+    takes_indices = False  # whether it can read int64
 
     def __init__(self, x: Value):
         self.x = x
@@ -142,6 +143,8 @@ class Node:
 
 class View(Node):
     """The same numbers in another shape."""
+
+    takes_indices = True
 
     def forward(self, graph):
         return []
@@ -243,6 +246,8 @@ class Graph:
     def add(self, node: Node, shape) -> Value:
         """Append a node; returns its output."""
         shape = tuple(shape)
+        if not node.takes_indices and any(x.data.dtype != self.dtype for x in node.inputs):
+            raise TypeError("model: expected indices to be read by embeddings alone")
         needed = self.differentiable and (
             node.learns or any(x.grad is not None for x in node.inputs)
         )

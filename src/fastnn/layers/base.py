@@ -230,6 +230,8 @@ class WeightedLayer(Layer):
 class PythonNode(Node):
     """A layer that is written in Python: one call, which takes the GIL for its turn."""
 
+    takes_indices = True
+
     def __init__(self, x: Value, layer: Layer):
         super().__init__(x)
         if type(layer).forward is Layer.forward:

@@ -119,6 +119,9 @@ def _index(name: str, value, size: int) -> int:
 class EmbeddingNode(Node):
     """``y = weight[x]``."""
 
+    alters = False
+    takes_indices = True
+
     def __init__(self, x, weight: Parameter, padding: int | None):
         super().__init__(x)
         self.weight, self.padding = weight, padding
