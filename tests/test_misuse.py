@@ -110,6 +110,22 @@ def test_indices_are_no_numbers(container, beside):
         container(embedding, beside()).predict(np.array([[1, 2]]))
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda layer: fastnn.Sequential(layer, fastnn.Sequential(layer)),
+        lambda layer: fastnn.Sequential(fastnn.Residual(layer), fastnn.Residual(layer)),
+        lambda layer: fastnn.Residual(fastnn.Sequential(layer), layer),
+        lambda layer: fastnn.Concat(fastnn.Sequential(layer), fastnn.Sequential(layer)),
+    ],
+    ids=["sequential", "residuals", "shortcut", "concat"],
+)
+def test_a_layer_twice_at_any_depth(build):
+    # One of its two gradients overwrote the other.
+    with pytest.raises(ValueError, match="got one twice"):
+        build(fastnn.Linear(3, 3))
+
+
 def test_a_parameter_of_two_layers(rng):
     first, second = fastnn.Linear(3, 3), fastnn.Linear(3, 3)
     second.weight = first.weight

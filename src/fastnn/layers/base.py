@@ -70,6 +70,10 @@ class Layer:
         """Layers inside this one, by the names that `state_dict` gives them."""
         return {}
 
+    def tree(self) -> list["Layer"]:
+        """The layer and all that are inside it."""
+        return [self, *(layer for child in self.children().values() for layer in child.tree())]
+
     # -- parameters -----------------------------------------------------------------------
 
     def named_parameters(self, prefix: str = "") -> dict[str, Parameter]:
@@ -215,6 +219,13 @@ class Layer:
         array of shape (N, ...)
         """
         return LayerPass.predict(self, x)
+
+
+def occurs_twice(layers) -> bool:
+    """Whether a layer is in `layers`, or in what is inside them, more than once: each has one
+    gradient, and may keep what its backward needs."""
+    found = [id(inner) for layer in layers for inner in layer.tree()]
+    return len(set(found)) < len(found)
 
 
 class WeightedLayer(Layer):

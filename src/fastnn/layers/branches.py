@@ -7,7 +7,7 @@ import numpy as np
 from fastnn._settings import count
 from fastnn.graph import Call, Fork, Node
 from fastnn.layers.activations import ActivatedNode, PointwiseNode, activation_params
-from fastnn.layers.base import Layer
+from fastnn.layers.base import Layer, occurs_twice
 
 
 class _Branches(Layer):
@@ -18,7 +18,7 @@ class _Branches(Layer):
         for name, layer in branches.items():
             if layer is not None and not isinstance(layer, Layer):
                 raise TypeError(f"{name}: expected a Layer, got {type(layer).__name__}")
-        if len({id(layer) for layer in branches.values()}) < len(branches):
+        if occurs_twice(layer for layer in branches.values() if layer is not None):
             raise ValueError(f"{', '.join(branches)}: expected different layers, got one twice")
         self._branches = list(branches.values())
         for i, p in enumerate(self.parameters()):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastnn.layers.base import Layer
+from fastnn.layers.base import Layer, occurs_twice
 
 
 class Sequential(Layer):
@@ -33,7 +33,7 @@ class Sequential(Layer):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layers[{i}]: expected a Layer, got {type(layer).__name__}")
-        if len({id(layer) for layer in layers}) < len(layers):
+        if occurs_twice(layers):
             raise ValueError("layers: expected each layer once, got one twice")
         self.layers = layers
         for i, layer in enumerate(layers):
