@@ -416,3 +416,31 @@ def test_equals_pytorch(dtype, rng):
     for key, p in theirs.named_parameters():
         np.testing.assert_allclose(ours.named_parameters()[key].grad, p.grad.numpy(), **near)
     theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (fastnn.Linear(4, 3), (4,)),
+        (fastnn.Conv2d(2, 3, 3), (2, 5, 5)),
+        (fastnn.BatchNorm2d(2), (2, 5, 5)),
+        (fastnn.LayerNorm(4), (4,)),
+        (fastnn.MaxPool2d(2), (2, 4, 4)),
+        (fastnn.AvgPool2d(2), (2, 4, 4)),
+        (fastnn.Maxout(4, 3), (4,)),
+        (fastnn.GLU(), (4,)),
+        (fastnn.RReLU(), (4,)),
+        (fastnn.Dropout(), (4,)),
+        (fastnn.LSTM(4, 3), (5, 4)),
+        (fastnn.GRU(4, 3, bidirectional=True, output="last"), (5, 4)),
+        (fastnn.Softmax(), (4,)),
+    ],
+    ids=lambda value: None if isinstance(value, tuple) else type(value).__name__,
+)
+def test_sums_share_their_gradient_with_what_leaves_it_alone(layer, shape, rng):
+    x = rng.normal(size=(3, *shape)).astype(np.float32)
+    dy = rng.normal(size=layer.forward(x, training=True).shape).astype(np.float32)
+    layer.backward(dy)
+    value = layer._last.y
+    assert not value.producer.alters
+    np.testing.assert_array_equal(value.grad_rows(3), dy)

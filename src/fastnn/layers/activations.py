@@ -48,6 +48,10 @@ class ActivatedNode(Node):
 
     activation: PointwiseNode | None = None
 
+    @property
+    def alters(self):
+        return self.activation is not None
+
     def absorb(self, following):
         if self.activation is not None or not isinstance(following, PointwiseNode):
             return False

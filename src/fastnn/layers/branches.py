@@ -260,10 +260,6 @@ class SumNode(ActivatedNode):
     def inputs(self):
         return tuple(self.values)
 
-    @property
-    def alters(self):
-        return self.activation is not None
-
     def forward(self, graph):
         total, calls = self.x.data, []
         for value in self.values[1:]:

@@ -97,6 +97,8 @@ class LayerNorm(Layer):
 class RowNormNode(Node):
     """Layer normalisation of every row."""
 
+    alters = False
+
     def __init__(self, x, weight, bias, eps: float, shape: tuple):
         super().__init__(x)
         self.weight, self.bias, self.eps = weight, bias, eps

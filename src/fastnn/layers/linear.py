@@ -131,10 +131,6 @@ class AffineNode(ActivatedNode):
         self.learns = any(p is not None and p.requires_grad for p in (weight, bias))
         self.rows = math.prod(x.shape[:-1])  # of a sample
 
-    @property
-    def alters(self):
-        return self.activation is not None
-
     def settle(self, graph):
         super().settle(graph)
         graph.scratch = max(graph.scratch, product_scratch(graph, self.weight))

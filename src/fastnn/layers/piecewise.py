@@ -180,6 +180,8 @@ class RReLU(Layer):
 class RReLUNode(NoiseNode):
     """Slopes by position."""
 
+    alters = False
+
     def __init__(self, x, low: float, high: float, reciprocal: bool):
         super().__init__(x)
         self.scalars = (low, high, float(reciprocal))
@@ -256,6 +258,8 @@ class Maxout(Linear):
 class MaxoutNode(Node):
     """The largest of neighbours; where backward will be run, which it was is kept."""
 
+    alters = False
+
     def __init__(self, x, pieces: int):
         super().__init__(x)
         self.pieces = pieces
@@ -301,6 +305,8 @@ class GLU(Layer):
 
 class GLUNode(Node):
     """By row; backward reads the input."""
+
+    alters = False
 
     def _dims(self):
         n = self.y.shape[-1]

@@ -310,6 +310,8 @@ class Subsample2d(Layer):
 class PoolNode(Node):
     """One number for each window of each map."""
 
+    alters = False
+
     def __init__(self, x, role: str, window: Window):
         super().__init__(x)
         self.role, self.window = role, window

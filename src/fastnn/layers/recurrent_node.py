@@ -96,6 +96,8 @@ class RecurrentNode(Node):
     states : LayerStates, optional
     """
 
+    alters = False
+
     def __init__(self, inputs, cell: Cell, weights, *, whole: bool, states: LayerStates | None):
         super().__init__(inputs[0])
         self._inputs = tuple(inputs)
