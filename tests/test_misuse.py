@@ -135,6 +135,10 @@ def test_a_parameter_of_two_layers(rng):
             run(x)
 
 
+def test_softmax_of_rows_without_elements():
+    assert fastnn.Softmax().predict(np.zeros((2, 3, 0), np.float32)).shape == (2, 3, 0)
+
+
 def test_a_frozen_sum_with_an_activation(rng):
     # The activation's gradient was written to nowhere, and the process ended.
     frozen = fastnn.Residual(fastnn.Linear(3, 3), activation="silu").requires_grad_(False)

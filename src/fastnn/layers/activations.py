@@ -1,5 +1,7 @@
 """Activation layers: one class for each row of the registry, and the row-wise two."""
 
+import math
+
 from fastnn._settings import parameters
 from fastnn.graph import Call, Epilogue, Graph, Node
 from fastnn.layers.base import Layer
@@ -93,8 +95,7 @@ class RowwiseNode(Node):
         self.name = name
 
     def _dims(self):
-        cols = self.y.shape[-1]
-        return (self.y.width // cols, cols)
+        return math.prod(self.y.shape[:-1]), self.y.shape[-1]
 
     def forward(self, graph):
         leaf = graph.leaf(f"{self.name}.forward")
