@@ -139,6 +139,21 @@ def test_softmax_of_rows_without_elements():
     assert fastnn.Softmax().predict(np.zeros((2, 3, 0), np.float32)).shape == (2, 3, 0)
 
 
+def test_too_small_a_last_batch_is_found_before_training_on_others(rng):
+    # With augment= it was found when the batches before had been trained on.
+    model = fastnn.Sequential(fastnn.BatchNorm1d(3), fastnn.Linear(3, 2))
+    x, before = np.zeros((2**19 + 1, 3), np.float32), model.state_dict()
+    trainer = fastnn.Trainer(model, "mse", "sgd")
+    with pytest.raises(ValueError, match="expected batches of at least 2 samples"):
+        trainer.fit(
+            x, x[:, :2], epochs=1, batch_size=2**16, progress=False,
+            augment=lambda x, *, index, epoch, dtype: x[index] + 1,
+        )  # fmt: skip
+    assert trainer.optimizer.steps == 0
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[key])
+
+
 def test_a_frozen_sum_with_an_activation(rng):
     # The activation's gradient was written to nowhere, and the process ended.
     frozen = fastnn.Residual(fastnn.Linear(3, 3), activation="silu").requires_grad_(False)

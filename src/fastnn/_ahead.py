@@ -115,6 +115,7 @@ class AugmentedArrays:
         for _ in range(0, self.total, self._rows):
             x, target, weight = next(self._ahead)
             program = trainer._prepare(x, target, weight, self.batch_size)
+            program.check_rows(self.total, self.batch_size)  # of the whole epoch, while it begins
             yield from trainer._steps(program, len(x), self.batch_size, None)
 
     def release(self, trainer) -> None:
