@@ -165,3 +165,14 @@ def test_a_frozen_sum_with_an_activation(rng):
     for key, value in frozen.state_dict().items():
         np.testing.assert_array_equal(value, before[key])
     assert (last.weight.data != weight).all()
+
+
+def test_no_samples_to_validate_with(rng):
+    # It was found after an epoch of training.
+    trainer = fastnn.Trainer(fastnn.Linear(3, 2), "cross_entropy", "sgd")
+    x, y = np.zeros((4, 3), np.float32), np.zeros(4, np.int64)
+    with pytest.raises(ValueError, match="validation: expected at least one sample"):
+        trainer.fit(x, y, epochs=1, validation=(x[:0], y[:0]), progress=False)
+    assert trainer.optimizer.steps == 0
+    with pytest.raises(ValueError, match="x: expected at least one sample"):
+        trainer.evaluate(x[:0], y[:0])

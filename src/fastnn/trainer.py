@@ -145,7 +145,7 @@ class Trainer:
         if validation is not None:
             if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
                 raise TypeError("validation: expected (x, y) or (x, y, sample_weight)")
-            prepare_data(self.model, self.loss, *validation)
+            _check_some("validation", prepare_data(self.model, self.loss, *validation)[0])
         if self._follows_optimizer:
             self.schedule = as_schedule(self.optimizer.lr)
         self.history = History()
@@ -169,8 +169,7 @@ class Trainer:
     def _source(self, x, y, batch_size, sample_weight, shuffle, augment, epochs):
         if isinstance(x, np.ndarray):
             arrays = prepare_data(self.model, self.loss, x, y, sample_weight)
-            if len(x) == 0:
-                raise ValueError("x: expected at least one sample, got none")
+            _check_some("x", x)
             if batch_size is None:
                 batch_size = len(x)
             size = min(count("batch_size", batch_size), len(x))
@@ -291,7 +290,8 @@ class Trainer:
     def _scores(self, x, y, sample_weight=None, *, batch_size) -> tuple[dict, np.ndarray]:
         # The loss and the metrics that are one number, and the outputs.
         x, target, weight = prepare_data(self.model, self.loss, x, y, sample_weight)
-        rows = max(1, min(len(x), batch_size))
+        _check_some("x", x)
+        rows = min(len(x), batch_size)
         program = self._compiled(self._evaluation, None, x, target, weight, rows)
         self._evaluation = program
         program.reset_state()
@@ -306,6 +306,11 @@ class Trainer:
         scores = {"loss": total / total_weight if total_weight else math.nan}
         scores |= scoring.scores(self.loss, self.metrics, y, outputs)
         return scores, outputs
+
+
+def _check_some(name: str, x) -> None:
+    if len(x) == 0:
+        raise ValueError(f"{name}: expected at least one sample, got none")
 
 
 class _Arrays:
