@@ -1,6 +1,8 @@
 """What an impatient user does to a model: an error that says so, or the right answer, and never a
 wrong one."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -176,3 +178,23 @@ def test_no_samples_to_validate_with(rng):
     assert trainer.optimizer.steps == 0
     with pytest.raises(ValueError, match="x: expected at least one sample"):
         trainer.evaluate(x[:0], y[:0])
+
+
+def test_a_copy_of_a_trained_model_has_a_life_of_its_own(rng):
+    # Compiled calls can't be copied, and a model that had been used couldn't either.
+    model = fastnn.Sequential(
+        fastnn.LSTM(3, 4, output="last"), fastnn.BatchNorm1d(4), fastnn.PReLU(), fastnn.Linear(4, 2)
+    )
+    x = rng.normal(size=(9, 5, 3)).astype(np.float32)
+    y = model.forward(x)
+    model[0].forward(x)
+    fastnn.Trainer(model, "mse", "adam").fit(x, y, epochs=1, progress=False)
+    before = model.predict(x)
+    other = copy.deepcopy(model)
+    np.testing.assert_array_equal(other.predict(x), before)
+    fastnn.Trainer(other, "mse", "adam").fit(x, y, epochs=1, progress=False)
+    assert (other.predict(x) != before).any()
+    np.testing.assert_array_equal(model.predict(x), before)
+    fastnn.Trainer(model, "mse", "adam").fit(x, y, epochs=1, progress=False)
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, other.state_dict()[key])

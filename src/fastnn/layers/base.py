@@ -42,6 +42,11 @@ class Layer:
     def _passes(self) -> dict:
         return {}
 
+    def __getstate__(self):
+        # Of a copy: compiled calls, and the memory they know, stay with the original.
+        compiled = ("_passes", "_last", "_alone", "_flat")
+        return {name: value for name, value in vars(self).items() if name not in compiled}
+
     # -- what a layer overrides -----------------------------------------------------------
 
     def output_shape(self, shape: tuple) -> tuple:
