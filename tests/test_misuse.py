@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn.passes import check_batch
 
 F8 = np.float64
 
@@ -198,3 +199,16 @@ def test_a_copy_of_a_trained_model_has_a_life_of_its_own(rng):
     fastnn.Trainer(model, "mse", "adam").fit(x, y, epochs=1, progress=False)
     for key, value in model.state_dict().items():
         np.testing.assert_array_equal(value, other.state_dict()[key])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_inputs_that_are_not_aligned_are_copied(dtype):
+    # Kernels may be compiled to read whole vectors from where elements begin.
+    x = np.arange(12, dtype=dtype).reshape(3, 4)
+    raw = np.zeros(x.nbytes + 1, np.uint8)
+    raw[1:] = x.view(np.uint8).reshape(-1)
+    shifted = raw[1:].view(dtype).reshape(3, 4)
+    ready = check_batch(shifted, (4,), np.dtype(dtype))
+    assert not shifted.flags.aligned
+    assert ready.flags.aligned
+    np.testing.assert_array_equal(ready, x)

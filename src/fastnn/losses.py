@@ -56,7 +56,7 @@ class Loss:
             )
         if target.dtype != dtype:
             raise TypeError(f"target: expected {np.dtype(dtype)}, got {target.dtype}")
-        return np.ascontiguousarray(target)
+        return np.require(target, requirements=("C", "A"))
 
     def role(self, target_dtype) -> str:
         """The name of the kernel for prepared targets of a dtype."""

@@ -19,10 +19,11 @@ _PREDICTION = False, False
 
 
 def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
-    """`x` as an array of ``(N, *shape)`` whose rows are contiguous, copied only where they
-    aren't. uint8 is left as it is; where int64 is asked for, all integers will do."""
-    ordinary = type(x) is np.ndarray and x.dtype is dtype and x.ndim and x.flags.c_contiguous
-    if ordinary and (shape is None or x.shape[1:] == shape):
+    """`x` as an array of ``(N, *shape)`` whose rows are contiguous and aligned, copied only
+    where they aren't. uint8 is left as it is; where int64 is asked for, all integers will do."""
+    ordinary = type(x) is np.ndarray and x.dtype is dtype and x.ndim
+    ready = ordinary and x.flags.c_contiguous and x.flags.aligned
+    if ready and (shape is None or x.shape[1:] == shape):
         return x
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name}: expected a NumPy array, got {type(x).__name__}")
@@ -40,8 +41,8 @@ def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
         raise ValueError(f"{name}: expected shape {expected}, got {x.shape}")
     if x.size and not x[:1].flags.c_contiguous:
         x = np.ascontiguousarray(x)
-    if x.strides and x.strides[0] < 0:
-        x = np.ascontiguousarray(x)
+    if x.strides[0] < 0 or not x.flags.aligned:
+        x = np.array(x, order="C")
     return x
 
 
