@@ -302,7 +302,7 @@ def test_construction_errors(make, error, message):
         (fastnn.MaxPool2d(2), (4, 4), r"MaxPool2d: expected samples of shape \(maps, height"),
         (fastnn.AdaptiveAvgPool2d(2), (4,), "AdaptiveAvgPool2d: expected samples of shape"),
         (fastnn.AvgPool2d(2), (0, 4, 4), "AvgPool2d: expected samples of shape"),
-        (fastnn.MaxPool2d(3), (1, 2, 9), r"windows have elements \(MaxPool2d\(kernel_size=3"),
+        (fastnn.MaxPool2d(3), (1, 2, 9), r"windows have elements \(MaxPool2d\(3"),
         (fastnn.MaxPool2d(2, 1, 1, 4), (1, 2, 2), "windows have elements"),
         (fastnn.Subsample2d(3), (2, 4, 4), "Subsample2d: expected samples of 3 maps"),
     ],
