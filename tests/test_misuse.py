@@ -2,6 +2,7 @@
 wrong one."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -212,3 +213,24 @@ def test_inputs_that_are_not_aligned_are_copied(dtype):
     assert not shifted.flags.aligned
     assert ready.flags.aligned
     np.testing.assert_array_equal(ready, x)
+
+
+def test_masks_are_refused(rng):
+    model = fastnn.Sequential(fastnn.Linear(4, 3))
+    x, y = rng.standard_normal((6, 4)).astype("f4"), rng.integers(0, 3, 6)
+    masked = np.ma.MaskedArray(x, x > 0)
+    trainer = fastnn.Trainer(model, "cross_entropy", "sgd")
+    for call in (
+        lambda: model.predict(masked),
+        lambda: model.forward(masked),
+        lambda: trainer.fit(masked, y, epochs=1, progress=False),
+        lambda: trainer.fit(x, np.ma.MaskedArray(y, y > 1), epochs=1, progress=False),
+    ):
+        with pytest.raises(TypeError, match="got MaskedArray, whose mask has no meaning"):
+            call()
+    assert trainer.optimizer.steps == 0
+
+
+def test_prelu_can_be_pickled(rng):
+    layer = pickle.loads(pickle.dumps(fastnn.PReLU(3, init=0.5)))
+    assert layer.weight.data.tolist() == [0.5] * 3

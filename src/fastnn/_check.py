@@ -35,7 +35,8 @@ def beside(a, b):
 # Arrays, looked at closely.
 
 
-def _array(name, value, expected="numpy.ndarray"):
+def array(name, value, expected="numpy.ndarray"):
+    """An array that is one, and has no mask."""
     if not isinstance(value, ndarray):
         raise TypeError(f"{name}: expected {expected}, got {type(value).__name__}")
     if isinstance(value, np.ma.MaskedArray):
@@ -66,7 +67,7 @@ def floats(name, value, dtype=None):
     """value as a plain, C-contiguous, aligned array of the given (or any) floating dtype."""
     if plain(value) and (dtype is None or value.dtype is dtype):
         return value
-    _array(name, value)
+    array(name, value)
     _dtype(name, value, dtype)
     return np.require(value, requirements=("C", "A", "E"))
 
@@ -87,7 +88,7 @@ def target(name, value, expected_shape, dtype, *, may_be=None, not_be=None):
     nothing with those in ``not_be``. Both are dicts by argument name; None in them is skipped.
     """
     if not (plain(value) and value.dtype is dtype):
-        _array(name, value)
+        array(name, value)
         _dtype(name, value, dtype)
     shape(name, value, expected_shape)
     flags = value.flags
@@ -177,7 +178,7 @@ def cross_entropy(logits, labels, sample_weight, grad_out):
     ready = floats("logits", logits)
     if logits.ndim != 2 or logits.shape[1] == 0:
         raise ValueError(f"logits: expected shape (N, C) with C >= 1, got {logits.shape}")
-    _array("labels", labels)
+    array("labels", labels)
     if labels.dtype.kind in "iu":
         targets = classes(labels, *logits.shape)
     elif labels.dtype.kind == "f":
@@ -229,7 +230,7 @@ def weights(value, rows, dtype):
 def update(param, grad, **states):
     """The arrays of an optimizer step. Returns grad, ready."""
     (ready,) = inputs(grad=grad)
-    _array("param", param)
+    array("param", param)
     _dtype("param", param, None)
     _dtype("grad", grad, param.dtype)
     shape("grad", grad, param.shape)
@@ -271,7 +272,7 @@ def pieces(name, value, count):
 
 def places(name, value, expected_shape, count):
     """Which of so many: int32 in range, contiguous."""
-    _array(name, value)
+    array(name, value)
     if value.dtype != np.int32:
         raise TypeError(f"{name}: expected int32, got {value.dtype.name}")
     shape(name, value, expected_shape)

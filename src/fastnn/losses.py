@@ -90,8 +90,7 @@ class Loss:
 
 
 def _array(target) -> np.ndarray:
-    if not isinstance(target, np.ndarray):
-        raise TypeError(f"target: expected a NumPy array, got {type(target).__name__}")
+    _check.array("target", target, "a NumPy array")
     if target.ndim == 0:
         raise ValueError("target: expected shape (N, ...), got ()")
     return target

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastnn import _dispatch
+from fastnn import _check, _dispatch
 from fastnn._engine import Predictor
 from fastnn.graph import Graph, compile_calls
 
@@ -25,8 +25,7 @@ def check_batch(x, shape, dtype, name: str = "x") -> np.ndarray:
     ready = ordinary and x.flags.c_contiguous and x.flags.aligned
     if ready and (shape is None or x.shape[1:] == shape):
         return x
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"{name}: expected a NumPy array, got {type(x).__name__}")
+    _check.array(name, x, "a NumPy array")
     if dtype == np.int64:
         if x.dtype.kind not in "iu":
             raise TypeError(f"{name}: expected integers, got {x.dtype}")

@@ -1,9 +1,11 @@
 """Activations that are more than a map: PReLU, RReLU, maxout, the gated linear unit."""
 
+import functools
 import math
 
 import numpy as np
 
+from fastnn import init as initializers
 from fastnn._settings import FINITE, NONNEGATIVE, check_dtype, count, flag, number
 from fastnn.graph import Buffer, Call, Node
 from fastnn.layers.activations import PointwiseNode
@@ -50,7 +52,7 @@ class PReLU(Layer):
         self._init = number("init", init, FINITE)
         self.weight = Parameter(
             (self.num_parameters,),
-            lambda shape, rng, dtype: np.full(shape, self._init, dtype),
+            functools.partial(initializers.constant, value=self._init),
             check_dtype(dtype),
             decay=False,
         )
