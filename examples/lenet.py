@@ -10,7 +10,7 @@ Nielsen's series is that of "Neural networks and deep learning" (2015), chapter 
 60 epochs, and the test accuracy of the epoch with the best validation accuracy.
 
     python examples/lenet.py MNIST                      # all four: half an hour on 2 cores
-    python examples/lenet.py MNIST --net lenet5         # a minute
+    python examples/lenet.py MNIST --net lenet5         # three minutes
     python examples/lenet.py MNIST --epochs 5           # less of everything
 """
 
