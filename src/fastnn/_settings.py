@@ -180,7 +180,12 @@ def _betas(betas):
 
 
 @_remembered
-def adam(betas, eps, weight_decay, decoupled):
+def adam(betas, eps, weight_decay, decoupled, eps_hat):
+    return (*radam(betas, eps, weight_decay, decoupled), flag("eps_hat", eps_hat))
+
+
+@_remembered
+def radam(betas, eps, weight_decay, decoupled):
     return (*adamax(betas, eps, weight_decay), flag("decoupled", decoupled))
 
 

@@ -21,6 +21,7 @@ class Loss:
     """
 
     name: ClassVar[str]  # of the kernel and of the function
+    factors: tuple[float, float] = (1.0, 1.0)  # of the value and of the gradient, in programs
     task: ClassVar[str] = "regression"  # what metrics make sense
 
     def __call__(self, pred, target, *, sample_weight=None, grad_out=None):
@@ -75,7 +76,7 @@ class Loss:
             (graph.leaf(self.role(target.dtype)),),
             (pred.data, target, weight, pred.grad, partial),
             (pred.width // rows, stride, rows),
-            self.params(),
+            (*self.params(), *(0.0,) * (6 - len(self.params())), *self.factors),
         )
         labels = target if target.dtype == np.int64 else None
         return [

@@ -53,9 +53,10 @@ class Program:
         dtype = self.dtype = model.dtype
         training = optimizer is not None
         update = keep_gradient
-        prologue, late = [], []
+        prologue, penalties, late = [], [], []
         if training:
             optimizer.bind(self.flat)
+            penalties = optimizer.penalty_calls()
             if optimizer.fuses:
                 update, prologue = optimizer.fields, optimizer.prepare_calls()
                 late = optimizer.limit_calls()
@@ -76,7 +77,7 @@ class Program:
         self.weight = Buffer(loss.samples_shape(pred.shape), dtype) if weighted else None
         segments = (
             prologue + graph.forward_calls(),
-            loss.lower(graph, pred, self.target, self.weight, batch_size),
+            loss.lower(graph, pred, self.target, self.weight, batch_size) + penalties,
             graph.backward_calls() if training else [],
             late,
         )

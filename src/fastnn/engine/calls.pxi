@@ -205,6 +205,7 @@ def run_loss(list value_leaves, list label_leaves, pred, target, weight, grad, t
         calls[0].itemsize = calls[1].itemsize = <int>to.itemsize
         set_leaves(&calls[1], ((label_leaves if labelled else value_leaves)[to.itemsize == 8],))
         set_scalars(&calls[1], params)
+        calls[1].scalar[VALUE_FACTOR] = calls[1].scalar[GRADIENT_FACTOR] = 1
         calls[1].buf[0] = <char*>source.buf
         calls[1].buf[1] = <char*>aim.buf
         calls[1].buf[3] = <char*>to.buf

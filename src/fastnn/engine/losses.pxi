@@ -30,7 +30,12 @@ cdef void weight_sum_run(
 # [0] pred IN (R, cols)  [1] target IN (R) or (R, cols)  [2] weight IN (R) or NULL
 # [3] grad OUT (R, cols) or NULL  [4] partial OUT double (units)
 # leaf 0 loss   dims cols, bytes of a row of targets, rows of a sample
-# scalars: parameters
+# scalars: parameters, then, at their own places, factors of the value and of the gradient
+
+cdef enum:
+    VALUE_FACTOR = 6
+    GRADIENT_FACTOR = 7
+
 
 cdef Split loss_split(const Call* c, const Context* ctx) noexcept nogil:
     return split_rows(ctx.rows * c.dim[2], c.dim[0])
@@ -40,7 +45,7 @@ cdef void loss_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
     cdef Py_ssize_t cols = c.dim[0], block = row_block(cols), unit, lo, skip, rows
-    cdef double scale = 0 if ctx.weight_sum == 0 else 1 / ctx.weight_sum
+    cdef double scale = 0 if ctx.weight_sum == 0 else c.scalar[GRADIENT_FACTOR] / ctx.weight_sum
     for unit in range(begin, end):
         lo = unit * block
         rows = min(block, ctx.rows * c.dim[2] - lo)
@@ -62,4 +67,4 @@ cdef void loss_mean_run(
     cdef double total = 0
     for unit in range(loss_split(c, ctx).count):
         total += (<double*>c.buf[4])[unit]
-    ctx.loss = 0 if ctx.weight_sum == 0 else total / ctx.weight_sum
+    ctx.loss = 0 if ctx.weight_sum == 0 else c.scalar[VALUE_FACTOR] * total / ctx.weight_sum

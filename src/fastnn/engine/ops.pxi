@@ -16,6 +16,7 @@ cdef enum:
     L1 = 0              # scalars
     L2 = 1
     LIMIT = 2
+    SAMPLE_L2 = 15      # of hyper: the penalty that depends on the batch, written by `penalty`
 
 cdef enum:
     # What is divided of a matrix product: rows by so many, columns by a whole vector or several.
@@ -62,7 +63,8 @@ cdef inline void finish_gradient(
     cdef Py_ssize_t skip = offset * c.itemsize
     if c.leaf[REGULARIZE] != NULL:
         (<regularize_leaf>c.leaf[REGULARIZE])(
-            c.buf[PARAM] + skip, grad, n, c.scalar[L1], c.scalar[L2], c.scalar[LIMIT])
+            c.buf[PARAM] + skip, grad, n, c.scalar[L1],
+            c.scalar[L2] + (<const double*>c.buf[HYPER])[SAMPLE_L2], c.scalar[LIMIT])
     if c.leaf[UPDATE] != NULL:
         (<update_leaf>c.leaf[UPDATE])(
             c.buf[PARAM] + skip, grad,
@@ -226,7 +228,7 @@ cdef void update_run(
 
 
 # -- squares: sums of squares of a flat buffer, by blocks --------------------------------------
-# [2] grad IN (n)  [4] partial OUT double (units)   leaf 0 sum_squares   dim 0 n
+# [2] gradient or parameter IN (n)  [4] partial OUT double (units)   leaf 0 sum_squares   dim 0 n
 
 cdef void squares_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
@@ -242,16 +244,34 @@ cdef void squares_run(
 # [0] factor OUT double (2): factor, norm  [4] partial IN double (units)  dim 0 n
 # scalar 0 the largest norm. PyTorch's clip_grad_norm_: min(1, max_norm / (norm + 1e-6)).
 
+cdef inline double sum_of_squares(const Call* c, const Context* ctx) noexcept nogil:
+    # From the sums of blocks, added in order.
+    cdef Py_ssize_t unit
+    cdef double total = 0
+    for unit in range(update_split(c, ctx).count):
+        total += (<const double*>c.buf[4])[unit]
+    return total
+
+
 cdef void clip_factor_run(
     const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
 ) noexcept nogil:
-    cdef Py_ssize_t unit
-    cdef double total = 0, factor
-    for unit in range(update_split(c, ctx).count):
-        total += (<double*>c.buf[4])[unit]
+    cdef double total = sum_of_squares(c, ctx), factor
     factor = c.scalar[0] / (sqrt(total) + 1e-6)
     (<double*>c.buf[0])[0] = 1 if factor > 1 else factor    # NaN stays NaN
     (<double*>c.buf[0])[1] = sqrt(total)
+
+
+# -- penalty: a / (2 n) sum w^2 onto the loss, a / n for the gradients; n the sum of the batch's
+# sample weights
+# [4] partial IN double (units)  [6] hyper OUT   dim 0 n   scalar 0 a
+
+cdef void penalty_run(
+    const Call* c, Context* ctx, Py_ssize_t begin, Py_ssize_t end, int thread
+) noexcept nogil:
+    cdef double share = 0 if ctx.weight_sum == 0 else c.scalar[0] / ctx.weight_sum
+    (<double*>c.buf[HYPER])[SAMPLE_L2] = share
+    ctx.loss += share / 2 * sum_of_squares(c, ctx)
 
 
 # -- limit_rows: rows of a weight whose norm is too large are scaled down to it ------------------

@@ -20,6 +20,7 @@ cdef enum:
     OP_UPDATE
     OP_SQUARES
     OP_CLIP_FACTOR
+    OP_PENALTY
     OP_LIMIT_ROWS
     OP_DROPOUT
     OP_CHANNEL_SUMS
@@ -110,6 +111,7 @@ define(OP_PREPARE, "prepare", serial_split, prepare_run, ("prepare",))
 define(OP_UPDATE, "update", update_split, update_run, ("scale", "", "update", "regularize"))
 define(OP_SQUARES, "squares", update_split, squares_run, ("sum_squares",))
 define(OP_CLIP_FACTOR, "clip_factor", serial_split, clip_factor_run)
+define(OP_PENALTY, "penalty", serial_split, penalty_run)
 define(OP_LIMIT_ROWS, "limit_rows", limit_rows_split, limit_rows_run, ("sum_squares", "scale"))
 define(OP_DROPOUT, "dropout", map_split, dropout_run, ("dropout",))
 define(OP_CHANNEL_SUMS, "channel_sums", channel_split, channel_sums_run,

@@ -5,6 +5,7 @@ import numpy as np
 from fastnn import _check, _settings
 from fastnn._dispatch import pair
 from fastnn._engine import run_update
+from fastnn.functional._checked import must
 
 
 def leaves(optimizer):
@@ -21,4 +22,4 @@ def update(kernels, config, lr, step, param, grad, **states):
         grad = _check.update(param, grad, **states)
         # As base class: memory-mapped arrays are welcome, and changed in place as well.
         param, *arrays = map(np.asarray, (param, *arrays))
-        assert run_update(*kernels, param, grad, tuple(arrays), config, lr, step)
+        must(run_update(*kernels, param, grad, tuple(arrays), config, lr, step))

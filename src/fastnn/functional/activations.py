@@ -10,6 +10,7 @@ from numpy import empty, empty_like, ndarray
 from fastnn import _check, _settings
 from fastnn._dispatch import pair
 from fastnn._engine import run_bias_grad, run_bias_map, run_grad, run_map, run_rows, run_rows_grad
+from fastnn.functional._checked import must
 from fastnn.functional._docs import RAISES, completed
 from fastnn.registry import ACTIVATIONS
 
@@ -139,7 +140,7 @@ def _activation(row):
                 return y
         (x,) = _check.elementwise(out, x=x)
         y = empty(x.shape, x.dtype) if out is None else out
-        assert run_map(forward_leaves, x, np.asarray(y), values)
+        must(run_map(forward_leaves, x, np.asarray(y), values))
         return y
 
     def backward(grad, saved, *, out=None, **params):
@@ -150,7 +151,7 @@ def _activation(row):
                 return dx
         grad, saved = _check.elementwise(out, grad=grad, saved=saved)
         dx = empty(grad.shape, grad.dtype) if out is None else out
-        assert run_grad(backward_leaves, grad, saved, np.asarray(dx), values)
+        must(run_grad(backward_leaves, grad, saved, np.asarray(dx), values))
         return dx
 
     bounds = [
@@ -197,7 +198,7 @@ def _row_wise(row):
                 return y
         (x,) = _check.rows(out, x=x)
         y = empty(x.shape, x.dtype) if out is None else out
-        assert run_rows(forward_leaves, x, np.asarray(y))
+        must(run_rows(forward_leaves, x, np.asarray(y)))
         return y
 
     def backward(grad, saved, *, out=None):
@@ -207,7 +208,7 @@ def _row_wise(row):
                 return dx
         grad, saved = _check.rows(out, grad=grad, saved=saved)
         dx = empty(grad.shape, grad.dtype) if out is None else out
-        assert run_rows_grad(backward_leaves, grad, saved, np.asarray(dx))
+        must(run_rows_grad(backward_leaves, grad, saved, np.asarray(dx)))
         return dx
 
     _publish(
@@ -278,7 +279,7 @@ def bias_activation(x, bias, activation, *, out=None):
             return y
     x, bias = _check.bias(x, bias, out)
     y = empty(x.shape, x.dtype) if out is None else out
-    assert run_bias_map(_BIAS, leaves, x, bias, np.asarray(y), params)
+    must(run_bias_map(_BIAS, leaves, x, bias, np.asarray(y), params))
     return y
 
 
@@ -328,5 +329,5 @@ def bias_activation_backward(grad, saved, activation, *, out=None, bias_grad=Non
     dx = empty(grad.shape, grad.dtype) if out is None else out
     dbias = empty(grad.shape[-1], grad.dtype) if bias_grad is None else bias_grad
     written = np.asarray(dx), np.asarray(dbias)
-    assert run_bias_grad(leaves, _COLUMN_SUM, grad, saved, *written, params)
+    must(run_bias_grad(leaves, _COLUMN_SUM, grad, saved, *written, params))
     return dx, dbias

@@ -24,6 +24,7 @@ def adam_update(
     weight_decay=0.0,
     decoupled=False,
     amsgrad=False,
+    eps_hat=False,
 ):
     """One step of Adam, or of AdamW if decoupled, in place.
 
@@ -38,6 +39,11 @@ def adam_update(
 
     If amsgrad, max_exp_avg_sq = max(max_exp_avg_sq, exp_avg_sq) takes the place of exp_avg_sq in
     v: the average before its correction, as in PyTorch.
+
+    If eps_hat, eps is added before the correction, which makes it smaller in the first steps::
+
+        m = sqrt(1 - beta2^step) / (1 - beta1^step) exp_avg
+        param = param - lr m / (sqrt(exp_avg_sq) + eps)
 
     Parameters
     ----------
@@ -54,6 +60,9 @@ def adam_update(
     {decoupled}
     amsgrad : bool, default False
         Whether steps never grow again where gradients have been large.
+    eps_hat : bool, default False
+        Whether eps is the epsilon hat of the paper (end of its section 2), as in Keras,
+        scikit-learn, thinc and much textbook code.
 
     {raises}
 
@@ -72,7 +81,7 @@ def adam_update(
     >>> param.round(6)
     array([0.75, 2.25])
     """
-    config = _settings.adam(betas, eps, weight_decay, decoupled)
+    config = _settings.adam(betas, eps, weight_decay, decoupled, eps_hat)
     step = _settings.step(step)
     third = {"max_exp_avg_sq": max_exp_avg_sq} if _settings.flag("amsgrad", amsgrad) else {}
     update(_ADAM, config, lr, step, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq, **third)
@@ -241,6 +250,6 @@ def radam_update(
     >>> param.round(6)
     array([0.875, 2.125])
     """
-    config = _settings.adam(betas, eps, weight_decay, decoupled)
+    config = _settings.radam(betas, eps, weight_decay, decoupled)
     step = _settings.step(step)
     update(_RADAM, config, lr, step, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)

@@ -183,7 +183,8 @@ cdef inline double one_minus_power(double base, double exponent) noexcept nogil:
 
 
 cdef void adam_prepare(
-    const double* config,   # beta1, beta2, eps, weight_decay, decoupled, behind (see adam_update)
+    # beta1, beta2, eps, weight_decay, decoupled, eps_hat, behind (see adam_update)
+    const double* config,
     double lr, double step, double* hyper,
 ) noexcept nogil:
     cdef bint decoupled = config[4] != 0
@@ -192,10 +193,10 @@ cdef void adam_prepare(
     hyper[2] = config[1]
     hyper[3] = 1 - config[1]
     hyper[4] = 1 / sqrt(one_minus_power(config[1], step))
-    hyper[5] = config[2]
+    hyper[5] = config[2] * hyper[4] if config[5] != 0 else config[2]
     hyper[6] = 0 if decoupled else config[3]
     hyper[7] = lr * config[3] if decoupled else 0
-    hyper[8] = config[5]
+    hyper[8] = config[6]
 
 
 cdef void adam_update(

@@ -2,10 +2,10 @@
 ``<name>.update``; how they are strung together is in base.py.
 
 All share PyTorch's formulas and names. What surrounds an update, in this order: penalties are
-added to the gradient (`l1`, `l2`, on weights only), it is clipped by value, then by norm, the
-optimizer's own formula follows (`weight_decay`, as in PyTorch, on every parameter), and rows of
-weights that have grown longer than `max_norm` are scaled down. docs/optimizers.md has all of it
-beside PyTorch's.
+added to the gradient (`l1`, `l2`, `sample_l2`, on weights only), it is clipped by value, then by
+norm, the optimizer's own formula follows (`weight_decay`, as in PyTorch, on every parameter), and
+rows of weights that have grown longer than `max_norm` are scaled down. docs/optimizers.md has all
+of it beside PyTorch's.
 """
 
 from fastnn.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam

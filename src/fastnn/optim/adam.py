@@ -22,7 +22,10 @@ class Adam(Optimizer):
     amsgrad : bool
         AMSGrad (Reddi et al. 2018): the largest `v` so far, before its correction as in PyTorch,
         takes the place of `v` in the second line. Needs half as much memory again.
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    eps_hat : bool
+        Whether `eps` is added to ``sqrt(v)`` before its correction, as in Keras and scikit-learn:
+        ``p -= lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)``.
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -31,14 +34,21 @@ class Adam(Optimizer):
     decoupled: ClassVar[bool] = False
 
     def __init__(
-        self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, **around
-    ):
-        options = {"betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False,
+        eps_hat=False, **around,
+    ):  # fmt: skip
+        options = {
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "eps_hat": eps_hat,
+        }
         super().__init__(lr, options, **around)
 
-    def configure(self, betas, eps, weight_decay, amsgrad):
+    def configure(self, betas, eps, weight_decay, amsgrad, eps_hat):
         _settings.flag("amsgrad", amsgrad)
-        return _settings.adam(betas, eps, weight_decay, self.decoupled)
+        return _settings.adam(betas, eps, weight_decay, self.decoupled, eps_hat)
 
     def used_states(self, options):
         return self.states if options["amsgrad"] else self.states[:2]
@@ -53,17 +63,18 @@ class AdamW(Adam):
     lr : float
     betas : (float, float)
     eps, weight_decay : float
-    amsgrad : bool
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    amsgrad, eps_hat : bool
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
     decoupled = True
 
     def __init__(
-        self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, amsgrad=False, **around
-    ):
-        super().__init__(lr, betas, eps, weight_decay, amsgrad, **around)
+        self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, amsgrad=False,
+        eps_hat=False, **around,
+    ):  # fmt: skip
+        super().__init__(lr, betas, eps, weight_decay, amsgrad, eps_hat, **around)
 
 
 class Adamax(Optimizer):
@@ -76,7 +87,7 @@ class Adamax(Optimizer):
     betas : (float, float)
         Each in [0, 1).
     eps, weight_decay : float
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -105,7 +116,7 @@ class NAdam(Optimizer):
         At least 0.
     decoupled_weight_decay : bool
         Whether `weight_decay` is AdamW's.
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -142,7 +153,7 @@ class RAdam(Optimizer):
     eps, weight_decay : float
     decoupled_weight_decay : bool
         Whether `weight_decay` is AdamW's.
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -162,4 +173,4 @@ class RAdam(Optimizer):
         super().__init__(lr, options, **around)
 
     def configure(self, betas, eps, weight_decay, decoupled_weight_decay):
-        return _settings.adam(betas, eps, weight_decay, decoupled_weight_decay)
+        return _settings.radam(betas, eps, weight_decay, decoupled_weight_decay)

@@ -11,7 +11,7 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     lr, eps, weight_decay : float
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -38,7 +38,7 @@ class RMSprop(Optimizer):
         At least 0, usually below 1.
     nesterov : bool
         Needs momentum.
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -76,7 +76,7 @@ class Adadelta(Optimizer):
     eps : float
         Above 0.
     weight_decay : float
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 

@@ -21,6 +21,10 @@ class Optimizer:
         Learning rate, at least 0. A schedule given to the `Trainer` replaces it.
     l1, l2 : float
         Penalties ``l1 * sum |w| + l2 / 2 * sum w^2`` on weights, not biases.
+    sample_l2 : float
+        A penalty ``sample_l2 / (2 n) * sum w^2`` on weights, `n` the sum of the batch's sample
+        weights: scikit-learn's `alpha`. Unlike the other two it is part of the loss that training
+        reports. Only `Trainer` knows `n`.
     clip_value : float, optional
         The largest absolute value of an element of the gradient.
     clip_norm : float, optional
@@ -33,8 +37,9 @@ class Optimizer:
         Parameters with settings of their own, as PyTorch's parameter groups. In each,
         ``"params"`` says which: a layer, a `Parameter`, a pattern of `state_dict` keys
         (``"*.bias"``), or a list of these. The others override what is given here: ``"lr"``, or
-        ``"lr_factor"`` times the lr of the step; ``"l1"``, ``"l2"``, ``"clip_value"``,
-        ``"max_norm"``, and the optimizer's own, as ``"weight_decay"`` or ``"momentum"``.
+        ``"lr_factor"`` times the lr of the step; ``"l1"``, ``"l2"``, ``"sample_l2"``,
+        ``"clip_value"``, ``"max_norm"``, and the optimizer's own, as ``"weight_decay"`` or
+        ``"momentum"``.
         ``"decay": True`` has penalties and `max_norm` apply to all of the group, biases too.
         Schedules scale the rates of all groups alike.
 
@@ -76,12 +81,15 @@ class Optimizer:
     states: ClassVar[tuple[str, ...]] = ()  # arrays kept for each parameter, at most three
 
     def __init__(
-        self, lr, options, *, l1=0.0, l2=0.0, clip_norm=None, clip_value=None, max_norm=None,
-        groups=(),
+        self, lr, options, *, l1=0.0, l2=0.0, sample_l2=0.0, clip_norm=None, clip_value=None,
+        max_norm=None, groups=(),
     ):  # fmt: skip
         self.lr = _settings.rate(lr)
         self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, POSITIVE)
-        around = {"l1": l1, "l2": l2, "clip_value": clip_value, "max_norm": max_norm}
+        around = {
+            "l1": l1, "l2": l2, "sample_l2": sample_l2, "clip_value": clip_value,
+            "max_norm": max_norm,
+        }  # fmt: skip
         self.groups = make_groups(self.lr, options, around, groups, self.configure)
         self.steps = 0
         self._flat: FlatParameters | None = None
@@ -187,7 +195,7 @@ class Optimizer:
     def _regularize(self, group: Group, parameter) -> tuple:
         """(leaf or None, (l1, l2, limit)) for a parameter."""
         scalars = group.penalties(parameter)
-        if scalars == (0, 0, math.inf):
+        if scalars == (0, 0, math.inf) and not group.shrinks(parameter):
             return None, ()
         return self._leaf("regularize.apply"), scalars
 
@@ -205,6 +213,24 @@ class Optimizer:
             config = np.array([*group.config, self._flat.data.size if third else 0])
             buffers = (config, *(None,) * 5, group.hyper)
             calls.append(Call("prepare", (leaf,), buffers, (), (group.lr_factor,)))
+        return calls
+
+    def penalty_calls(self) -> list[Call]:
+        """What comes between the loss and its gradients: what a batch's samples share."""
+        flat, calls, leaf = self._flat, [], self._leaf("squares.sum")
+        for group in self.groups:
+            if not group.sample_l2:
+                continue
+            learned = [
+                p.data for p, of in zip(flat.parameters, self._groups, strict=True)
+                if of is group and group.shrinks(p) and p.requires_grad
+            ]  # fmt: skip
+            squares, partial, blocks = _squares(learned, leaf)
+            buffers = (None, None, None, None, partial, None, group.hyper)
+            calls += [
+                *squares,
+                Call("penalty", (), buffers, (blocks * _engine.UPDATE_BLOCK,), (group.sample_l2,)),
+            ]
         return calls
 
     def fields(self, parameter) -> UpdateFields:
@@ -233,7 +259,7 @@ class Optimizer:
         for p, group in zip(flat.parameters, self._groups, strict=True):
             leaf, scalars = self._regularize(group, p)
             if leaf is not None and p.requires_grad:
-                buffers = (None, None, p.grad, p.data)
+                buffers = (None, None, p.grad, p.data, None, None, group.hyper)
                 calls.append(Call("update", (None, None, None, leaf), buffers, (p.size,), scalars))
         factor, scale = None, None
         if self.clip_norm is not None:
@@ -263,16 +289,10 @@ class Optimizer:
 
     def _clip_calls(self, factor: np.ndarray) -> list[Call]:
         """From the norm of all that is learned to the factor that brings it down."""
-        runs, block = self._runs(), _engine.UPDATE_BLOCK
-        blocks = [-(-(end - begin) // block) for _, begin, end in runs]
-        partial = np.zeros(sum(blocks) + 1)
-        calls, first, leaf = [], 0, self._leaf("squares.sum")
-        for (_, begin, end), count in zip(runs, blocks, strict=True):
-            buffers = (None, None, self._flat.grad[begin:end], None, partial[first:])
-            calls.append(Call("squares", (leaf,), buffers, (end - begin,)))
-            first += count
-        buffers = (factor, None, None, None, partial)
-        return [*calls, Call("clip_factor", (), buffers, (first * block,), (self.clip_norm,))]
+        gradients = [self._flat.grad[begin:end] for _, begin, end in self._runs()]
+        calls, partial, blocks = _squares(gradients, self._leaf("squares.sum"))
+        buffers, size = (factor, None, None, None, partial), blocks * _engine.UPDATE_BLOCK
+        return [*calls, Call("clip_factor", (), buffers, (size,), (self.clip_norm,))]
 
     def limit_calls(self) -> list[Call]:
         """What comes last in a step: rows that have grown too long."""
@@ -292,6 +312,11 @@ class Optimizer:
         model : Layer
             Penalties and clipping change its gradients in place.
 
+        Raises
+        ------
+        ValueError
+            If there is a `sample_l2`: how many samples made the gradients isn't known here.
+
         Examples
         --------
         >>> import fastnn, numpy as np
@@ -304,6 +329,8 @@ class Optimizer:
         >>> optimizer.steps
         3
         """
+        if any(group.sample_l2 for group in self.groups):
+            raise ValueError("sample_l2: expected 0 outside of Trainer; use l2")
         self.bind(FlatParameters.of(model))
         learned = [p.requires_grad for p in self._flat.parameters]
         if self._late is None or learned != self._learned:
@@ -318,3 +345,15 @@ class Optimizer:
 
     def __repr__(self):
         return f"{type(self).__name__}(lr={self.lr:g})"
+
+
+def _squares(arrays: list[np.ndarray], leaf) -> tuple[list[Call], np.ndarray, int]:
+    """Calls that write the sums of squares of arrays, block by block; where; how many blocks."""
+    blocks = [-(-array.size // _engine.UPDATE_BLOCK) for array in arrays]
+    partial = np.zeros(sum(blocks) + 1)
+    calls, first = [], 0
+    for array, count in zip(arrays, blocks, strict=True):
+        buffers = (None, None, array, None, partial[first:])
+        calls.append(Call("squares", (leaf,), buffers, (array.size,)))
+        first += count
+    return calls, partial, first

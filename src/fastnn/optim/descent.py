@@ -18,7 +18,7 @@ class SGD(Optimizer):
     nesterov : bool
         Needs momentum.
     weight_decay : float
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -52,7 +52,7 @@ class Rprop(Optimizer):
         ``0 < etas[0] < 1 < etas[1]``.
     step_sizes : (float, float)
         The smallest and the largest.
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 
@@ -76,7 +76,7 @@ class Lion(Optimizer):
         Each in [0, 1).
     weight_decay : float
         Decoupled.
-    l1, l2, clip_norm, clip_value, max_norm, groups
+    l1, l2, sample_l2, clip_norm, clip_value, max_norm, groups
         See `Optimizer`.
     """
 

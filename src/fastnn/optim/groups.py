@@ -29,12 +29,13 @@ class Group:
         The same in the order in which the prepare kernel reads them.
     lr_factor : float
         Times the rate of the step.
-    l1, l2, clip_value, max_norm : float
+    l1, l2, sample_l2, clip_value, max_norm : float
         See `Optimizer`; infinity for no limit.
     decay : bool or None
-        Whether `l1`, `l2` and `max_norm` apply; None: as each parameter says.
+        Whether penalties and `max_norm` apply; None: as each parameter says.
     hyper : array (16,)
-        What the prepare kernel writes in each step and the update kernel reads.
+        What the prepare kernel writes in each step and the update kernel reads; the last is what
+        `sample_l2` comes to.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Group:
     lr_factor: float
     l1: float
     l2: float
+    sample_l2: float
     clip_value: float
     max_norm: float
     decay: bool | None = None
@@ -57,6 +59,10 @@ class Group:
         l1, l2 = (self.l1, self.l2) if self._decays(parameter) else (0.0, 0.0)
         return l1, l2, self.clip_value
 
+    def shrinks(self, parameter: Parameter) -> bool:
+        """Whether `sample_l2` applies to a parameter."""
+        return self.sample_l2 > 0 and self._decays(parameter)
+
     def limits(self, parameter: Parameter) -> bool:
         """Whether the rows of a parameter have a largest norm."""
         rows = len(parameter.shape) > 1 and parameter.size > 0
@@ -67,6 +73,7 @@ class Group:
 _AROUND = {
     "l1": lambda value: number("l1", value, NONNEGATIVE),
     "l2": lambda value: number("l2", value, NONNEGATIVE),
+    "sample_l2": lambda value: number("sample_l2", value, NONNEGATIVE),
     "clip_value": lambda value: _limit("clip_value", value),
     "max_norm": lambda value: _limit("max_norm", value),
 }
@@ -86,7 +93,7 @@ def make_groups(lr: float, options: dict, around: dict, groups, configure: Calla
     options : dict
         The optimizer's own settings by name.
     around : dict
-        l1, l2, clip_value, max_norm.
+        l1, l2, sample_l2, clip_value, max_norm.
     groups : iterable of mappings
         What the user wrote.
     configure : callable

@@ -104,13 +104,18 @@ def adam_update(
     weight_decay=0.0,
     decoupled=False,
     amsgrad=False,
+    eps_hat=False,
 ):
     _averages(param, grad, exp_avg, exp_avg_sq, lr, betas, weight_decay, decoupled)
     if amsgrad:
         np.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
         exp_avg_sq = max_exp_avg_sq
     average = exp_avg / (1 - betas[0] ** step)
-    param -= lr * average / (np.sqrt(exp_avg_sq / (1 - betas[1] ** step)) + eps)
+    unbias = np.sqrt(1 - betas[1] ** step)
+    if eps_hat:
+        param -= lr * unbias * average / (np.sqrt(exp_avg_sq) + eps)
+    else:
+        param -= lr * average / (np.sqrt(exp_avg_sq) / unbias + eps)
 
 
 def adamax_update(
