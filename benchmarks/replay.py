@@ -52,19 +52,21 @@ class Clock:
 clock = Clock()
 
 
-def worker(peer: str, task: str, *flags: str, run: int = 0) -> dict:
-    """What a worker says that may use as many threads as fastnn (see `run_worker`)."""
-    return run_worker(peer, task, *flags, threads=fastnn.get_num_threads(), run=run)
+def worker(peer: str, task: str, *flags: str, run: int = 0, **how) -> dict:
+    """What a worker says that may use as many threads as fastnn, unless `how` says otherwise (see
+    `run_worker`)."""
+    how = {"threads": fastnn.get_num_threads()} | how
+    return run_worker(peer, task, *flags, run=run, **how)
 
 
 @functools.cache
-def _in_turn(task: str, contenders: tuple[tuple[str, ...], ...]) -> dict[tuple, dict | Exception]:
+def _in_turn(task: str, contenders: tuple, **how) -> dict[tuple, dict | Exception]:
     results = {}
     for run in range(_RUNS):
         for contender in contenders:
             peer, *flags = contender
             try:
-                result = worker(peer, task, *flags, run=run)
+                result = worker(peer, task, *flags, run=run, **how)
             except RuntimeError as error:
                 result = error
             before = results.get(contender)
@@ -74,7 +76,9 @@ def _in_turn(task: str, contenders: tuple[tuple[str, ...], ...]) -> dict[tuple, 
     return results
 
 
-def in_turn(task: str, contenders: tuple[tuple[str, ...], ...], one: tuple[str, ...]) -> dict:
+def in_turn(
+    task: str, contenders: tuple[tuple[str, ...], ...], one: tuple[str, ...], **how
+) -> dict:
     """What the workers of one contender say of a task, the ``seconds`` of all their runs together.
 
     All contenders run in turn, several times, so that a bad minute of the machine hits everybody.
@@ -84,8 +88,10 @@ def in_turn(task: str, contenders: tuple[tuple[str, ...], ...], one: tuple[str, 
     task : str
     contenders : tuple of (peer, *flags)
     one : (peer, *flags)
+    **how
+        Of `run_worker`: threads, module.
     """
-    result = _in_turn(task, contenders)[one]
+    result = _in_turn(task, contenders, **how)[one]
     if isinstance(result, Exception):
         raise result
     return result

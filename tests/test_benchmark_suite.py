@@ -214,3 +214,42 @@ def test_report_of_memory():
     assert "| a | 35.0 | 50.0 |" in lines
     assert lines[-1] == "| after the imports | 10.0 | 10.0 |"
     assert table_of(_results()) == []
+
+
+# -- swaps ---------------------------------------------------------------------------------------
+
+
+def test_both_sides_of_every_swap_agree():
+    from benchmarks.peers import run_worker
+    from benchmarks.swaps import SIDES, swaps
+
+    for name, swap in swaps().items():
+        how = {"threads": None, "module": "benchmarks.swaps.run"}
+        results = [run_worker(side, name, **how) for side in SIDES]
+        if "missing" in results[0]:
+            continue
+        original, own = (np.array(result["outcome"]) for result in results)
+        np.testing.assert_allclose(own, original, rtol=swap.rtol, atol=swap.atol)
+
+
+def test_a_swap_is_measured_and_reported(monkeypatch):
+    import benchmarks.swaps
+    from benchmarks.report.swaps import table_of
+    from benchmarks.swaps.run import measure
+
+    calls = []
+
+    def prepare(side):
+        return lambda: calls.append(side) or 0.5
+
+    swap = benchmarks.swaps.Swap("a work", "a project", prepare)
+    result = measure(swap, "fastnn")
+    assert calls == ["fastnn"] * 2  # one for nothing, and a quick suite's only round
+    assert (len(result["seconds"]), result["outcome"]) == (1, 0.5)
+    missing = benchmarks.swaps.Swap("b", "b", prepare, needs=("no_such_module",))
+    assert measure(missing, "fastnn") == {"missing": "no_such_module"}
+    facts = {"project": "p", "work": "w"}
+    sides = {"original": 0.5, "fastnn": 0.125}
+    results = _results(*(_benchmark("swap", "g", peer, s, **facts) for peer, s in sides.items()))
+    assert table_of(results)[-1] == "| p | w | 500 | 125 | 0.250 |"
+    assert table_of(_results(_benchmark("swap", "g", "fastnn", 1.0, **facts))) == []

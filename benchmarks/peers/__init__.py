@@ -60,10 +60,17 @@ _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "FASTNN")
 
 # Those that the benchmarks are to measure (``python -m benchmarks --peers``).
 _WANTED = os.environ.get("FASTNN_BENCH_PEERS", "numpy").split(",")
-CHOSEN = [peer for peer in PEERS if peer == "fastnn" or peer in _WANTED or "all" in _WANTED]
-CHOSEN_KERNELS = [peer for peer in KERNEL_PEERS if peer in _WANTED or "all" in _WANTED]
-CHOSEN_LAYERS = [p for p in LAYER_PEERS if p == "fastnn" or p in _WANTED or "all" in _WANTED]
-CHOSEN_IMAGES = [p for p in IMAGE_PEERS if p == "fastnn" or p in _WANTED or "all" in _WANTED]
+
+
+def wanted(peer: str) -> bool:
+    """Whether the benchmarks are to measure a peer."""
+    return peer in _WANTED or "all" in _WANTED
+
+
+CHOSEN = [peer for peer in PEERS if peer == "fastnn" or wanted(peer)]
+CHOSEN_KERNELS = [peer for peer in KERNEL_PEERS if wanted(peer)]
+CHOSEN_LAYERS = [peer for peer in LAYER_PEERS if peer == "fastnn" or wanted(peer)]
+CHOSEN_IMAGES = [peer for peer in IMAGE_PEERS if peer == "fastnn" or wanted(peer)]
 
 
 def kernel_name(operation: str, shape: tuple[int, ...]) -> str:

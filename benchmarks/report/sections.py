@@ -15,6 +15,7 @@ from benchmarks.report import (
     neighbours,
     scaling,
     steps,
+    swaps,
 )
 from benchmarks.report.tables import compared
 
@@ -26,6 +27,7 @@ SECTIONS = {
     "Kernels": partial(compared, kind="kernel", what=("operation", "shape")),
     "Layers": partial(compared, kind="layer", what=("layer", "direction", "shape")),
     "Deformed images": partial(compared, kind="images", what=("deformation", "threads")),
+    "In place of others": swaps.table_of,
     "Cold start": cold_start.table_of,
     "Memory": memory.table_of,
     "Scaling": scaling.table_of,
