@@ -8,7 +8,7 @@ PEERS := .venv-peers
 STAMP := $(VENV)/.installed
 SOURCES := $(wildcard src/fastnn/*.pyx src/fastnn/*.pxd src/fastnn/*/*.pxi src/fastnn/*/*.h) setup.py pyproject.toml
 
-.PHONY: demo test check lint format bench bench-peers wheel clean
+.PHONY: demo test test-peers check lint format bench bench-peers wheel clean
 
 # Train the digits network that comes with the package.
 demo: $(STAMP)
@@ -16,6 +16,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# The tests that compare with other libraries, and other projects' own tests of what stands in for
+# them, where none of these may be missing.
+test-peers: $(PEERS)/.installed
+	FASTNN_PEERS=required $(PEERS)/bin/python -m pytest $$(grep -l 'from peers import' tests/test_*.py)
 
 # Linters only.
 lint: $(STAMP)
@@ -54,7 +59,7 @@ $(PEERS)/.installed: $(SOURCES)
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
 	$(PEERS)/bin/python -m pip install --quiet --editable '.[test]'
-	for peer in torch==2.13.0 jax scikit-learn thinc numexpr; do \
+	for peer in torch==2.13.0 jax scikit-learn pandas spacy numexpr; do \
 		$(PEERS)/bin/python -m pip install --quiet $$peer || echo "left out: $$peer"; \
 	done
 	touch $@

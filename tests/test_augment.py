@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from peers import peer
 
 import fastnn
 from fastnn import reference
@@ -165,7 +166,7 @@ def test_quarter_turns_are_those_of_numpy(dtype):
 
 @pytest.mark.parametrize("name", ["rotation", "scaling by axis", "shearing", "background"])
 def test_affine_maps_are_those_of_scipy(dtype, name):
-    ndimage = pytest.importorskip("scipy.ndimage")
+    ndimage = peer("scipy.ndimage")
     augment = Augment(**SETTINGS[name], shift=1.5)
     x = images((20, 31), dtype)
     y = augment(x)
@@ -180,7 +181,7 @@ def test_affine_maps_are_those_of_scipy(dtype, name):
 
 @pytest.mark.parametrize(("sigma", "shape"), [(0.3, (9, 9)), (4, (29, 29)), (6, (100, 40))])
 def test_fields_are_those_of_scipy(sigma, shape):
-    ndimage = pytest.importorskip("scipy.ndimage")
+    ndimage = peer("scipy.ndimage")
     noise = reference.image_noise(1, 2, 3, 1, 2 * math.prod(shape)).reshape(shape[0], 2, shape[1])
     field = 34 * ndimage.gaussian_filter(noise, (sigma, 0, sigma), mode="constant")
     assert_allclose(reference.elastic_field(noise, sigma, 34), field, atol=1e-12)

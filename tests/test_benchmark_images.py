@@ -1,9 +1,8 @@
 """The benchmark of deformed images: its peers do the same, and its workers and report run."""
 
-import importlib
-
 import numpy as np
 import pytest
+from peers import peer as other
 
 from fastnn import reference
 
@@ -11,10 +10,7 @@ pytestmark = [pytest.mark.checkout, pytest.mark.usefixtures("quick_suite")]
 
 
 def _peer(name):
-    try:
-        return importlib.import_module(f"benchmarks.peers.{name}_images")
-    except ImportError as error:
-        pytest.skip(f"needs {error.name or name}")
+    return other(f"benchmarks.peers.{name}_images")
 
 
 @pytest.mark.parametrize("kind", ["affine", "elastic", "both"])
@@ -31,7 +27,7 @@ def test_peers_deform_alike(name, kind):
     matrices = [np.eye(3)[:2]] * 5 if maps is None else maps
     wanted = [reference.warp(*each) for each in zip(x, matrices, fields, strict=True)]
     if name == "torch":
-        torch = pytest.importorskip("torch")
+        torch = other("torch")
         x, maps, noise = (None if a is None else torch.from_numpy(a) for a in (x, maps, noise))
     np.testing.assert_allclose(peer.deform(x, maps, noise), wanted, atol=1e-4)
 

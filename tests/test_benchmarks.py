@@ -1,7 +1,6 @@
 """The benchmarks: all that is public has one, and what they compare are the same results."""
 
 import dataclasses
-import importlib
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import threadpoolctl
+from peers import peer as other
 
 from fastnn import functional
 
@@ -65,10 +65,7 @@ _PEERS = ["fastnn", "numpy", "torch", "jax", "sklearn", "thinc"]
 
 def _peer(name, part="steps"):
     """A peer's file, in this process; skip without the library."""
-    try:
-        return importlib.import_module(f"benchmarks.peers.{name}_{part}")
-    except ImportError as error:
-        pytest.skip(f"needs {error.name or name}")
+    return other(f"benchmarks.peers.{name}_{part}")
 
 
 @pytest.mark.parametrize("peer", _PEERS[2:])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from peers import peer
 from test_layers import Cube, numeric_gradient
 from test_training import weights
 
@@ -364,7 +365,7 @@ def test_shape_errors(layer, message):
 
 
 def test_equals_pytorch(dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     nn, kind = torch.nn, getattr(torch, str(dtype))
 
     class Block(nn.Module):

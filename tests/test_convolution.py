@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from peers import peer
 from test_layers import numeric_gradient
 
 import fastnn
@@ -112,7 +113,7 @@ def test_formula_equals_finite_differences(name):
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # PyTorch copies the image then
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_equals_pytorch(name, dtype, threads):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     (channels, maps, *size), kernel, options = GEOMETRIES[name]
     kind = getattr(torch, str(dtype))
     theirs = torch.nn.Conv2d(channels, maps, kernel, **options, dtype=kind)
@@ -472,7 +473,7 @@ def test_shape_errors(shape, message):
 
 
 def test_every_pair_of_settings_has_pytorchs_output_shape():
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     x = np.zeros((1, 1, 11, 12), np.float32)
     for kernel, stride, padding, dilation in itertools.product(
         (1, 2, 5), (1, 2, 3), (0, 1, 3), (1, 2)

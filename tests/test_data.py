@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from peers import peer
 
 from fastnn import data
 from fastnn.data import Dataset
@@ -408,7 +409,7 @@ def test_csv_refuses_other_bytes(tmp_path):
 
 
 def test_digits_are_those_of_scikit_learn():
-    theirs = pytest.importorskip("sklearn.datasets").load_digits()
+    theirs = peer("sklearn.datasets").load_digits()
     ours = data.load_digits()
     x = np.concatenate([ours.x_train, ours.x_test])
     y = np.concatenate([ours.y_train, ours.y_test])

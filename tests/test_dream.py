@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from peers import peer
 
 import fastnn
 from fastnn.inspection import dream, resize
@@ -109,7 +110,7 @@ def test_float64():
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 4), (13, 29)])
 @pytest.mark.parametrize("shape", [(8, 4), (1, 1), (2, 3, 7, 5)])
 def test_resize_equals_pytorch(shape, size, rng, dtype):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     image = rng.random(shape).astype(dtype)
     given = torch.from_numpy(image.reshape(-1, 1, *shape[-2:]))
     theirs = torch.nn.functional.interpolate(given, size, mode="bilinear", align_corners=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from peers import peer
 from test_branches import NETS
 from test_layers import Cube, numeric_gradient
 from test_training import blobs, net, weights
@@ -122,7 +123,7 @@ def test_looking_changes_nothing(rng):
 
 
 def test_gradients_equal_pytorchs_hooks(rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     nn = torch.nn
     theirs = nn.Sequential(
         nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4), nn.Sequential(nn.Tanh(), nn.Linear(4, 3))

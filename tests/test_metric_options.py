@@ -4,11 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from peers import peer
 from test_metrics import AVERAGES, CASES, every_case
 
 from fastnn import metrics
 
-sk = pytest.importorskip("sklearn.metrics")
+sk = peer("sklearn.metrics")
 
 
 def mostly_zero(rng, n):

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from peers import peer
 from test_layers import numeric_gradient
 
 import fastnn
@@ -199,7 +200,7 @@ OPTIONS = list(itertools.product([True, False], [True, False], [0.3, None]))
 @pytest.mark.parametrize(("affine", "track", "momentum"), OPTIONS)
 @pytest.mark.parametrize("shape", [(9, 5), (2, 3), (70, 40), (7, 3, 4), (4, 6, 5, 7), (1, 3, 9, 9)])
 def test_batch_norm_is_pytorchs(shape, affine, track, momentum, training, dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     kind = "BatchNorm2d" if len(shape) == 4 else "BatchNorm1d"
     arguments = (shape[1], 1e-4, momentum, affine, track)
     ours = draw(getattr(fastnn, kind)(*arguments, dtype=dtype), rng)
@@ -231,7 +232,7 @@ def test_batch_norm_is_pytorchs(shape, affine, track, momentum, training, dtype,
 @pytest.mark.parametrize(("affine", "bias"), [(True, True), (True, False), (False, True)])
 @pytest.mark.parametrize(("shape", "axes"), ROWS[:-1])
 def test_layer_norm_is_pytorchs(shape, axes, affine, bias, dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     arguments = (axes, 1e-4, affine, bias)
     ours = draw(fastnn.LayerNorm(*arguments, dtype=dtype), rng)
     theirs = torch.nn.LayerNorm(*arguments, dtype=getattr(torch, str(dtype)))
@@ -252,7 +253,7 @@ def test_layer_norm_is_pytorchs(shape, axes, affine, bias, dtype, rng):
 @pytest.mark.parametrize("momentum", [0.1, None])
 def test_a_trained_net_is_pytorchs(momentum, dtype, rng, threads):
     """Some epochs of the same batches, the last of each shorter: weights and running statistics."""
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     kind = {"dtype": getattr(torch, str(dtype))}
     theirs = torch.nn.Sequential(
         torch.nn.Linear(6, 8, **kind), torch.nn.BatchNorm1d(8, momentum=momentum, **kind),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from peers import peer
 
 import fastnn
 from fastnn import functional, reference
@@ -234,7 +235,7 @@ def test_gradients_equal_finite_differences(name, rng):
 
 @pytest.mark.parametrize(("channels", "shape"), [(1, (6,)), (6, (6,)), (1, (3, 4)), (3, (3, 4, 5))])
 def test_prelu_is_pytorchs(channels, shape, dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     ours = fastnn.PReLU(channels, dtype=dtype)
     theirs = torch.nn.PReLU(channels, dtype=getattr(torch, str(dtype)))
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -252,7 +253,7 @@ def test_prelu_is_pytorchs(channels, shape, dtype, rng):
 
 
 def test_maxout_is_pytorchs_linear_and_amax(dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     ours = fastnn.Maxout(6, 4, 3, dtype=dtype)
     theirs = torch.nn.Linear(6, 12, dtype=getattr(torch, str(dtype)))
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
@@ -267,7 +268,7 @@ def test_maxout_is_pytorchs_linear_and_amax(dtype, rng):
 
 
 def test_glu_is_pytorchs(rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     x, dy = arrays(rng, "float32", (9, 5, 6), (9, 5, 3))
     given = torch.from_numpy(x).requires_grad_()
     out = torch.nn.GLU()(given)
@@ -377,7 +378,7 @@ def test_slopes_in_prediction():
 
 
 def test_prediction_is_pytorchs(rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     (x,) = arrays(rng, "float32", (9, 6))
     expected = torch.nn.RReLU().eval()(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(fastnn.RReLU().predict(x), expected, rtol=1e-6)

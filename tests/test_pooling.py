@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from guarded import guarded
 from leaf_calls import MODULES, leaf
+from peers import peer
 
 import fastnn
 from fastnn import reference
@@ -122,7 +123,7 @@ def test_gradients_equal_finite_differences(window, rng, threads):
 
 @pytest.mark.parametrize(("window", "size"), CASES)
 def test_pools_are_pytorchs(window, size, dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     kernel, stride, padding, dilation, ceil_mode = window
     theirs = [torch.nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)]
     if dilation == 1:
@@ -140,7 +141,7 @@ def test_pools_are_pytorchs(window, size, dtype, rng):
 
 
 def test_adaptive_means_are_pytorchs(dtype, rng):
-    torch = pytest.importorskip("torch")
+    torch = peer("torch")
     for output_size, size in itertools.product([1, 3, (2, 5), (None, 4), 40], SIZES[:5]):
         x = rng.standard_normal((3, 2, *size)).astype(dtype)
         layer, given = (

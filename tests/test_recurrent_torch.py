@@ -3,10 +3,11 @@ truncated back-propagation through time."""
 
 import numpy as np
 import pytest
+from peers import peer
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = peer("torch")
 
 KINDS = {
     "tanh": ("RNN", {}),

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from peers import peer
 
 from fastnn import reference
 from fastnn.registry import ACTIVATIONS
@@ -182,9 +183,9 @@ def test_long_double_refines_double(name):
 
 
 def test_against_scipy(rng):
-    special = pytest.importorskip("scipy.special")
+    special = peer("scipy.special")
     x = rng.standard_normal((50, 20)) * 20
-    for name, peer in {
+    for name, theirs in {
         "sigmoid": special.expit(x),
         "log_sigmoid": special.log_expit(x),
         "gelu": x * special.ndtr(x),
@@ -193,17 +194,17 @@ def test_against_scipy(rng):
         "softplus": -special.log_expit(-x),
     }.items():
         # SciPy's gelu passes over the subnormals.
-        np.testing.assert_allclose(getattr(reference, name)(x), peer, rtol=1e-12, atol=1e-307)
+        np.testing.assert_allclose(getattr(reference, name)(x), theirs, rtol=1e-12, atol=1e-307)
 
 
 def test_against_scikit_learn(rng):
-    metrics = pytest.importorskip("sklearn.metrics")
+    metrics = peer("sklearn.metrics")
     pred, target = rng.standard_normal((2, 40, 3))
     weight = rng.uniform(0, 2, 40)
     labels = rng.integers(0, 3, 40)
     signs = np.where(rng.random(40) < 0.5, -1.0, 1.0)
     probabilities = reference.softmax(pred)
-    for ours, peer in [
+    for ours, theirs in [
         (
             reference.mse(pred, target, sample_weight=weight),
             metrics.mean_squared_error(target, pred, sample_weight=weight),
@@ -225,7 +226,7 @@ def test_against_scikit_learn(rng):
             metrics.log_loss(signs, reference.sigmoid(pred[:, 0])),
         ),
     ]:
-        assert ours[0] == pytest.approx(peer, rel=1e-12)
+        assert ours[0] == pytest.approx(theirs, rel=1e-12)
 
 
 # PyTorch
@@ -234,7 +235,7 @@ def test_against_scikit_learn(rng):
 @pytest.fixture
 def torch():
     """PyTorch, with what it keeps in its default dtype (NAdam's product of momenta) in double."""
-    module = pytest.importorskip("torch")
+    module = peer("torch")
     module.set_default_dtype(module.float64)
     yield module
     module.set_default_dtype(module.float32)

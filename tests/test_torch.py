@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from peers import peer
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = peer("torch")
 
 CLASSES = {layer.__name__ for layer in fastnn.layers.ACTIVATION_LAYERS.values()}
 
