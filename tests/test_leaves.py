@@ -355,14 +355,15 @@ def rmsprop(p, g, s, step, lr, alpha, eps, momentum, nesterov, weight_decay):
     return p - lr * (g + momentum * s[1] if nesterov else s[1])
 
 
-def adam(p, g, s, step, lr, beta1, beta2, eps, weight_decay, decoupled):
+def adam(p, g, s, step, lr, beta1, beta2, eps, weight_decay, decoupled, eps_hat, behind):
     if decoupled:
         p = p * (1 - lr * weight_decay)
     else:
         g = g + weight_decay * p
     s[0] = beta1 * s[0] + (1 - beta1) * g
     s[1] = beta2 * s[1] + (1 - beta2) * g**2
-    denominator = np.sqrt(s[1]) / np.sqrt(1 - WIDE(beta2) ** step) + eps
+    unbias = np.sqrt(1 - WIDE(beta2) ** step)
+    denominator = (np.sqrt(s[1]) + eps) / unbias if eps_hat else np.sqrt(s[1]) / unbias + eps
     return p - lr / (1 - WIDE(beta1) ** step) * s[0] / denominator
 
 
@@ -376,10 +377,11 @@ OPTIMIZERS = [  # name, reference, how many states the leaf keeps, lr, config
     ("rmsprop", rmsprop, 1, 0.001, [0.99, 1e-8, 0, 0, 0]),
     ("rmsprop", rmsprop, 2, 0.001, [0.99, 1e-8, 0.9, 0, 0.1]),
     ("rmsprop", rmsprop, 2, 0.001, [0.99, 1e-8, 0.9, 1, 0.1]),
-    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-8, 0, 0]),
-    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-8, 0.1, 0]),
-    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-8, 0.1, 1]),
-    ("adam", adam, 2, 0.001, [0, 0.9, 1e-3, 0, 0]),
+    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-8, 0, 0, 0, 0]),
+    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-8, 0.1, 0, 0, 0]),
+    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-8, 0.1, 1, 0, 0]),
+    ("adam", adam, 2, 0.001, [0, 0.9, 1e-3, 0, 0, 0, 0]),
+    ("adam", adam, 2, 0.001, [0.9, 0.999, 1e-2, 0, 0, 1, 0]),
 ]
 optimizers = pytest.mark.parametrize(
     ("name", "reference", "kept", "lr", "config"),
@@ -423,7 +425,7 @@ def test_a_step_in_parts(call, dtype, rng, name, reference, kept, lr, config, n)
 
 @pytest.mark.parametrize("step", [1, 2, 10, 1000, 10**7])
 def test_adam_bias_correction_keeps_its_digits(variant, step):
-    config = [0.9, 0.99999, 0.0, 0.0, 0]
+    config = [0.9, 0.99999, 0.0, 0.0, 0, 0, 0]
     values = [np.array([v]) for v in (0.5, 0.25, 0.125, 0.0625)]
     states = [WIDE(0.125), WIDE(0.0625)]
     expected = adam(WIDE(0.5), WIDE(0.25), states, step, 1.0, *config)
