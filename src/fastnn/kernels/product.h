@@ -42,6 +42,11 @@
 #define FASTNN_ROWS 6
 #endif
 #define FASTNN_LANES(size) (FASTNN_VECTOR / (size))
+#if FASTNN_ROWS < 12
+#define FASTNN_SUMS 8
+#else
+#define FASTNN_SUMS 16
+#endif
 #else
 /* Without vector types a "vector" is one number, and the same body still works. */
 #define FASTNN_INLINE static

@@ -9,6 +9,13 @@ typedef INTEGER NAME(mask) __attribute__((vector_size(LANES * sizeof(REAL)),
 typedef REAL NAME(vec);
 #endif
 
+/* How many dot products at once: as many as there are registers for, a vector's lanes at least. */
+#if LANES > 1 && LANES < FASTNN_SUMS
+#define SUMS FASTNN_SUMS
+#else
+#define SUMS LANES
+#endif
+
 #define VEC NAME(vec)
 #define LOAD(p) (*(const VEC *)(p))
 #define STORE(p, v) (*(VEC *)(p) = (v))
@@ -284,18 +291,18 @@ static void NAME(product)(
 
 /* -- dot products ------------------------------------------------------------------------------ */
 
-/* rows * cols == LANES dot products at once; lane r * cols + s of `out` is a_r . b_s. Rows past
+/* rows * cols == SUMS dot products at once; number r * cols + s of `out` is a_r . b_s. Rows past
    the end repeat the last one. */
 FASTNN_INLINE void NAME(dots_tile)(
     const int rows, const int cols, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     const REAL *a, Py_ssize_t a_row, const REAL *b, Py_ssize_t b_row,
     int add, REAL *c, Py_ssize_t c_row)
 {
-    const REAL *left[LANES], *right[LANES];
-    REAL out[LANES];
-    VEC sum[LANES];
+    const REAL *left[SUMS], *right[SUMS];
+    REAL out[SUMS];
+    VEC sum[SUMS];
     Py_ssize_t p;
-    int i, r, s;
+    int i, r, s, g;
     FASTNN_UNROLL
     for (r = 0; r < rows; r++)
         left[r] = a + (r < m ? r : m - 1) * a_row;
@@ -303,10 +310,10 @@ FASTNN_INLINE void NAME(dots_tile)(
     for (s = 0; s < cols; s++)
         right[s] = b + (s < n ? s : n - 1) * b_row;
     FASTNN_UNROLL
-    for (i = 0; i < LANES; i++)
+    for (i = 0; i < SUMS; i++)
         sum[i] = (VEC){0};
     for (p = 0; p + LANES <= k; p += LANES) {
-        VEC x[LANES], y;
+        VEC x[SUMS], y;
         FASTNN_UNROLL
         for (r = 0; r < rows; r++)
             x[r] = LOAD(left[r] + p);
@@ -338,11 +345,13 @@ FASTNN_INLINE void NAME(dots_tile)(
                     x * (VEC)(fresh & *(const NAME(mask) *)(right[s] + k - LANES));
         }
     }
-    /* Add up the lanes of all sums together: each step halves their number. */
+    /* Add up the lanes of LANES sums together: each step halves their number. */
 #define STEP(d)                                                                                \
     FASTNN_UNROLL                                                                              \
-    for (i = 0; i < (d); i++)                                                                  \
+    for (i = g; i < g + (d); i++)                                                              \
         sum[i] = LOW(sum[i], sum[i + (d)], d) + HIGH(sum[i], sum[i + (d)], d);
+    FASTNN_UNROLL
+    for (g = 0; g < SUMS; g += LANES) {
 #if LANES >= 16
     STEP(8)
 #endif
@@ -353,9 +362,12 @@ FASTNN_INLINE void NAME(dots_tile)(
     STEP(2)
 #endif
     STEP(1)
+        STORE(out + g, sum[g]);
+    }
 #undef STEP
-#endif
+#else
     STORE(out, sum[0]);
+#endif
     for (r = 0; r < rows && r < m; r++)
         for (s = 0; s < cols && s < n; s++)
             c[r * c_row + s] = out[r * cols + s] + (add ? c[r * c_row + s] : 0);
@@ -369,21 +381,21 @@ static void NAME(dots)(
     Py_ssize_t i, j, begin, end, rows, cols;
     /* A few rows of B at a time, and all of A's with them: B may be large. */
     for (begin = 0; begin < n; begin = end) {
-        end = begin + LANES < n ? begin + LANES : n;
+        end = begin + SUMS < n ? begin + SUMS : n;
         for (i = 0; i < m; i += rows) {
-            rows = m - i >= 3 && LANES >= 4 ? 4 : m - i >= 2 && LANES >= 2 ? 2 : 1;
-            cols = LANES / rows;
+            rows = m - i >= 3 && SUMS >= 4 ? 4 : m - i >= 2 && SUMS >= 2 ? 2 : 1;
+            cols = SUMS / rows;
             for (j = begin; j < end; j += cols) {
 #define DOTS(r)                                                                                \
-    NAME(dots_tile)(r, LANES / r, m - i, n - j, k, a + i * a_row, a_row, b + j * b_row, b_row, \
+    NAME(dots_tile)(r, SUMS / r, m - i, n - j, k, a + i * a_row, a_row, b + j * b_row, b_row, \
                     add, c + i * c_row + j, c_row)
                 if (rows == 1)
                     DOTS(1);
-#if LANES >= 2
+#if SUMS >= 2
                 else if (rows == 2)
                     DOTS(2);
 #endif
-#if LANES >= 4
+#if SUMS >= 4
                 else
                     DOTS(4);
 #endif
@@ -427,6 +439,7 @@ static void NAME(product_transposed)(
     NAME(product_rows)(m, n, k, a, k, b, k, 0, c, c_row, whole_m, whole_n, scratch);
 }
 
+#undef SUMS
 #undef VEC
 #undef LOAD
 #undef STORE
