@@ -169,6 +169,34 @@ def common_dtype(named: dict[str, Parameter | Tracked]) -> np.dtype:
     return next(iter(kinds), np.dtype(np.float32))
 
 
+def check_state(own: dict[str, Parameter | Tracked], state: dict[str, np.ndarray]) -> None:
+    """Raise unless `state` has an array that fits for each of `own`, and no others. The error lists
+    all that is wrong, and is of the gravest kind: KeyError, ValueError, TypeError."""
+    missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
+    wrong = []
+    if missing or unknown:
+        parts = [f"state: expected keys {', '.join(own)}"]
+        parts += [f"missing {', '.join(missing)}"] * bool(missing)
+        parts += [f"unknown {', '.join(map(str, unknown))}"] * bool(unknown)
+        wrong.append((KeyError, "; ".join(parts)))
+    for name, p in own.items():
+        if name not in state:
+            continue
+        value, mask = np.asarray(state[name]), getattr(p, "mask", None)
+        if value.shape != p.shape:
+            wrong.append(
+                (ValueError, f"state[{name!r}]: expected shape {p.shape}, got {value.shape}")
+            )
+        elif value.dtype != p.dtype:
+            wrong.append((TypeError, f"state[{name!r}]: expected {p.dtype}, got {value.dtype}"))
+        elif mask is not None and np.any(value[~mask]):
+            expected = "expected zeros where nothing is connected, got other values"
+            wrong.append((ValueError, f"state[{name!r}]: {expected}"))
+    for kind in (KeyError, ValueError, TypeError):
+        if any(error is kind for error, _ in wrong):
+            raise kind("; ".join(message for _, message in wrong))
+
+
 class FlatParameters:
     """All parameters of a model in one vector, and their gradients in another.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastnn import init as initializers
 from fastnn.graph import Call, Graph, Node, Value
-from fastnn.parameter import Parameter, Tracked, common_dtype
+from fastnn.parameter import Parameter, Tracked, check_state, common_dtype
 from fastnn.passes import LayerPass
 
 
@@ -148,35 +148,18 @@ class Layer:
         return {name: p.data.copy() for name, p in self.named_state().items()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Set all parameters and running statistics.
+        """Set all parameters and running statistics. One error lists all that doesn't fit, and
+        nothing is changed then.
 
         Raises
         ------
         KeyError
             If a key is missing or unknown.
         ValueError, TypeError
-            If a shape or dtype differs. Nothing is changed then.
+            If a shape or dtype differs.
         """
         own = self.named_state()
-        if missing := [k for k in own if k not in state]:
-            raise KeyError(f"state: expected keys {', '.join(own)}; missing {', '.join(missing)}")
-        if unknown := [k for k in state if k not in own]:
-            raise KeyError(f"state: expected keys {', '.join(own)}; unknown {', '.join(unknown)}")
-        for name, p in own.items():
-            value = state[name]
-            if np.shape(value) != p.shape:
-                raise ValueError(
-                    f"state[{name!r}]: expected shape {p.shape}, got {np.shape(value)}"
-                )
-            if np.asarray(value).dtype != p.dtype:
-                raise TypeError(
-                    f"state[{name!r}]: expected {p.dtype}, got {np.asarray(value).dtype}"
-                )
-            mask = getattr(p, "mask", None)
-            if mask is not None and np.any(np.asarray(value)[~mask]):
-                raise ValueError(
-                    f"state[{name!r}]: expected zeros where nothing is connected, got other values"
-                )
+        check_state(own, state)
         for name, p in own.items():
             p.set(state[name])
 

@@ -1,0 +1,223 @@
+"""A fastnn model of a PyTorch module."""
+
+import inspect
+
+import numpy as np
+import torch
+
+from fastnn._settings import check_dtype
+from fastnn.io.torch import _modules
+from fastnn.io.torch._pairs import BY_CLASS, PAIRS, Pair, check_lengths
+from fastnn.io.torch._state import check_own_tensors, position_keys, read_state_dict
+from fastnn.layers import Identity, Layer, Sequential, Softplus, Unflatten
+from fastnn.layers.recurrent_base import Recurrent
+
+_BY_MODULE: dict[type, list[Pair]] = {}
+for _row in PAIRS:
+    _BY_MODULE.setdefault(getattr(torch.nn, _row.name), []).append(_row)
+
+_TAKEN = {_modules.TakeSequence: "sequence", _modules.TakeLast: "last"}
+_RECURRENT = torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU
+
+
+def from_torch(module: torch.nn.Sequential, *, shape=None, dtype=None) -> Sequential:
+    """Make a fastnn model of a PyTorch module: the same layers with the same weights.
+
+    Parameters
+    ----------
+    module : torch.nn.Sequential
+        Of layers that fastnn has too, `Sequential` ones included, on any device; it stays as it is.
+        Behind an RNN, LSTM or GRU, which returns outputs and states, stands `TakeSequence` or
+        `TakeLast`.
+    shape : tuple of int, optional
+        The shape of one input sample, without the batch. With it the model is checked against
+        that shape, and axes that are counted from the front, as in ``Softmax(dim=1)``, are
+        understood where it can't be told otherwise that they are the last.
+    dtype : {"float32", "float64"}, optional
+        Of the model; by default the module's own.
+
+    Returns
+    -------
+    Sequential
+        Layers are where they are in the module, and parameters whose ``requires_grad`` is False
+        are frozen. Nothing is shared with the module.
+
+    Raises
+    ------
+    TypeError
+        If a module isn't one of those that fastnn has, or tensors are of two dtypes, or of half
+        precision and no dtype is given.
+    ValueError
+        If a module has an option that fastnn doesn't have; hooks, or a mode (training or not)
+        other than the whole; or parameters that are tied; or if the shape doesn't fit. Errors name
+        the module and the option: ``model.3: expected padding_mode='zeros', got 'circular'``.
+
+    Notes
+    -----
+    Both give the same outputs, but for rounding, and learn the same. What is left: dropout and
+    RReLU draw other noise. PyTorch's ``Softplus`` is the identity above its threshold: the
+    default one is read as none, which differs by less than 2.1e-9 / beta. At infinity some
+    activations have a limit here and NaN there; see their notes.
+
+    Examples
+    --------
+    >>> import numpy as np, fastnn
+    >>> from fastnn.io.torch import from_torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(dim=1))
+    >>> model = from_torch(net, shape=(4,))
+    >>> model
+    Sequential(Linear(4, 3), Softmax())
+    >>> x = np.ones((2, 4), np.float32)
+    >>> np.allclose(model.predict(x), net(torch.from_numpy(x)).detach())
+    True
+    """
+    if not isinstance(module, torch.nn.Sequential):
+        raise TypeError(
+            f"model: expected a torch.nn.Sequential, got {type(module).__name__}; put a layer "
+            "into one, or build the model in fastnn and fill it by load_state_dict"
+        )
+    dtype = dtype if dtype is None else check_dtype(dtype)
+    state = read_state_dict(module, dtype=dtype)
+    check_own_tensors(module, "model")
+    reader = _Reader(module, _dtype_of(state, dtype), shape)
+    model = reader.read(module, "model")
+    check_lengths(model, "model")
+    model.load_state_dict(state)
+    own, keys = model.named_parameters(), position_keys(module)
+    for name, parameter in module.named_parameters():
+        own[keys[name]].requires_grad = parameter.requires_grad
+    return model
+
+
+def _dtype_of(state, dtype) -> np.dtype:
+    if dtype is not None:
+        return dtype
+    kinds = {value.dtype: name for name, value in state.items() if value.dtype.kind == "f"}
+    if len(kinds) > 1:
+        found = " and ".join(f"{kind} ({name})" for kind, name in kinds.items())
+        raise TypeError(f"model: expected tensors of one dtype, got {found}; dtype= converts")
+    return next(iter(kinds), np.dtype(np.float32))
+
+
+class _Reader:
+    """Goes through a module in order, and knows how many axes a sample has on the way."""
+
+    def __init__(self, root, dtype: np.dtype, shape):
+        self.dtype, self.training = dtype, root.training
+        self.shape = None if shape is None else tuple(shape)
+        self.axes = None if shape is None else len(self.shape)
+        self.begun = False  # whether a layer has been read
+
+    def read(self, module, path: str) -> Layer:
+        self._check(module, path)
+        if isinstance(module, torch.nn.Sequential):
+            return self._sequential(module, path)
+        if type(module) not in _BY_MODULE:
+            names = ", ".join(cls.__name__ for cls in _BY_MODULE)
+            raise TypeError(f"{path}: expected one of {names}, got {type(module).__name__}")
+        return self._follow(self._layer(module, path), path)
+
+    def _check(self, module, path: str) -> None:
+        hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
+        if hooks or "forward" in vars(module):
+            raise ValueError(f"{path}: expected its class's forward alone, got hooks or another")
+        if module.training != self.training:
+            mode = {True: "training", False: "evaluation"}
+            raise ValueError(
+                f"{path}: expected {mode[self.training]} mode, as the whole model, "
+                f"got {mode[module.training]}"
+            )
+
+    def _sequential(self, module, path: str) -> Sequential:
+        if type(module).forward is not torch.nn.Sequential.forward:
+            raise TypeError(f"{path}: expected the forward of torch.nn.Sequential, got another")
+        children = list(module._modules.items())  # named_children leaves out repetitions
+        if not children:
+            raise ValueError(f"{path}: expected at least one module, got none")
+        read, taken = [], False
+        for (name, child), (_, following) in zip(
+            children, [*children[1:], ("", None)], strict=True
+        ):
+            place = f"{path}.{name}"
+            if taken:  # TakeLast, say, which the layer before has seen to
+                self._check(child, place)
+                layer, taken = Identity(), False
+            elif type(child) in _RECURRENT:
+                layer = self._recurrent(child, following, place)
+                taken = True
+            elif type(child) in _TAKEN:
+                raise ValueError(f"{place}: expected an RNN, LSTM or GRU right before it")
+            else:
+                layer = self.read(child, place)
+            read.append(layer)
+        return Sequential(*read)
+
+    def _recurrent(self, module, following, path: str) -> Layer:
+        self._check(module, path)
+        if type(following) not in _TAKEN:
+            got = "nothing" if following is None else type(following).__name__
+            raise ValueError(
+                f"{path}: expected TakeSequence or TakeLast of fastnn.io.torch behind it, got {got}"
+            )
+        layer = self._layer(module, path, output=_TAKEN[type(following)])
+        return self._follow(layer, path)
+
+    def _layer(self, module, path: str, **more) -> Layer:
+        rows = _BY_MODULE[type(module)]
+        wrong = {row: self._differences(row, module) for row in rows}
+        fits = [row for row, differences in wrong.items() if not differences]
+        if not fits:
+            raise ValueError(f"{path}: {wrong[rows[0]][0]}")
+        pair = fits[0]
+        options = {name: _option(module, name) for name in pair.options} | more
+        if "dtype" in inspect.signature(pair.cls).parameters:
+            options["dtype"] = self.dtype
+        try:
+            return pair.cls(**options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{path}: {error}") from None
+
+    def _differences(self, pair: Pair, module) -> list[str]:
+        """What of the module's options fastnn doesn't have."""
+        found = []
+        for name, expected in pair.theirs.items():
+            value = getattr(module, name)
+            from_front = expected == -1 and value is not None
+            if value == expected or (from_front and value == self.axes):
+                continue
+            hint = ""
+            if from_front and self.axes is None and value > 0:
+                hint = "; give shape= if that is the last axis"
+            found.append(f"expected {name}={expected!r}, got {value!r}{hint}")
+        if pair.cls is Softplus and module.threshold < 20:
+            found.append(f"expected threshold of at least 20, got {module.threshold!r}")
+        if "track_running_stats" in pair.options:
+            if module.track_running_stats != (module.running_mean is not None):
+                found.append("expected track_running_stats as when it was made, got the opposite")
+            if module.affine != (module.bias is not None):
+                found.append(f"expected bias={module.affine} with affine={module.affine}")
+        return found
+
+    def _follow(self, layer: Layer, path: str) -> Layer:
+        """The layer, after the shape of a sample has been brought behind it."""
+        if layer.input_dtype == np.int64 and self.begun:
+            raise ValueError(f"{path}: expected an Embedding to be the first layer")
+        self.begun = True
+        if self.shape is not None:
+            try:
+                self.shape = layer.output_shape(self.shape)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
+            self.axes = len(self.shape)
+        elif isinstance(layer, Recurrent):
+            self.axes = 2 if layer.output == "sequence" else 1
+        elif isinstance(layer, Unflatten):
+            self.axes = None
+        else:
+            self.axes = BY_CLASS[type(layer)].axes or self.axes
+        return layer
+
+
+def _option(module, name: str):
+    value = getattr(module, name)
+    return value is not None and value is not False if name == "bias" else value
