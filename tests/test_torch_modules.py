@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from peers import peer
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = peer("torch")
 
 from fastnn.io.torch import TakeLast, TakeSequence, from_torch, to_torch  # noqa: E402
 from fastnn.io.torch._pairs import PAIRS  # noqa: E402

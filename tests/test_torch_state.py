@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from peers import peer
 from safetensors import numpy as safetensors
 
 import fastnn
@@ -157,7 +158,7 @@ def test_pytorch_is_not_imported():
 
 @pytest.fixture(scope="module")
 def torch():
-    return pytest.importorskip("torch")
+    return peer("torch")
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["zip", "pickle"])
