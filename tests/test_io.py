@@ -478,6 +478,29 @@ def test_weights_that_do_not_fit(change, tmp_path):
         load(tmp_path / "m")
 
 
+def test_tensors_in_another_dtype(tmp_path):
+    """Those stored as bfloat16 are the upper halves of float32."""
+    exact = np.array([1.5, -2.0, np.inf, 1e-40], np.float32).view(np.uint32) & 0xFFFF0000
+    bits, ints = (exact >> 16).astype("<u2"), np.arange(3)
+    header = {
+        "a": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, 8]},
+        "b": {"dtype": "F16", "shape": [1], "data_offsets": [8, 10]},
+        "c": {"dtype": "I64", "shape": [3], "data_offsets": [10, 34]},
+    }
+    data = bits.tobytes() + np.array([0.1], np.float16).tobytes() + ints.tobytes()
+    path = raw_file(tmp_path / "t", header, data)
+    with pytest.raises(ValueError, match="t: expected types that NumPy has, got 'a'"):
+        load_tensors(path)
+    for dtype in DTYPES:
+        found = load_tensors(path, dtype=dtype)
+        assert np.array_equal(found["a"], exact.view(np.float32).reshape(2, 2).astype(dtype))
+        assert np.array_equal(found["b"], [np.array(0.1, np.float16).astype(dtype)])
+        assert np.array_equal(found["c"], ints)
+        assert [str(a.dtype) for a in found.values()].count(dtype) == 2
+    with pytest.raises(TypeError, match="dtype: expected float32 or float64, got float16"):
+        load_tensors(path, dtype="float16")
+
+
 def test_a_newer_format(tmp_path):
     save_tensors({}, tmp_path / "m", metadata={"fastnn.format": "2", "fastnn.version": "9.1"})
     with pytest.raises(ValueError, match=r"expected format 1.*got 2, written by fastnn 9\.1"):

@@ -1,6 +1,9 @@
 """Live PyTorch modules read into fastnn and written back, where PyTorch is installed."""
 
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,9 +141,8 @@ def compare(ours, theirs, near):
 
 def test_every_pair_has_a_case():
     kinds = {type(part) for name in CASES for part in made(name)[0].modules()}
-    assert {getattr(nn, pair.name) for pair in PAIRS} == kinds - {
-        nn.Sequential, TakeLast, TakeSequence
-    }  # fmt: skip
+    names = {cls.__name__ for cls in kinds - {nn.Sequential, TakeLast, TakeSequence}}
+    assert {pair.name for pair in PAIRS} == {*names, "Step"}  # which PyTorch doesn't have
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -230,6 +232,14 @@ def test_what_is_learned_here_is_served_there_and_back(tmp_path, rng):
     safetensors.save_file(module.state_dict(), tmp_path / "t.safetensors")
     fastnn.io.torch.load_state_dict(model, tmp_path / "t.safetensors")
     compare(model.predict(x), module(torch.from_numpy(x)), 1e-6)
+
+
+@pytest.mark.checkout
+def test_the_example_runs(tmp_path):
+    path = Path(__file__).resolve().parents[1] / "examples" / "torch_exchange.py"
+    command = [sys.executable, path, "--quick"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "a module that fastnn builds" in done.stdout
 
 
 def test_requires_grad_is_kept_both_ways():
@@ -352,11 +362,17 @@ def untracked():
     return layer
 
 
+def quantised():
+    with warnings.catch_warnings():  # it is deprecated
+        warnings.simplefilter("ignore")
+        return torch.ao.nn.quantized.Linear(3, 3)
+
+
 TIED = nn.Linear(3, 3)
 REFUSED = {
     "of one's own": (lambda: [Own(nn.ReLU())], r"1: expected the forward of torch\.nn\.Seq"),
     "unknown": (lambda: [nn.Bilinear(2, 2, 2)], r"1: expected one of Linear, .*, got Bilinear"),
-    "derived": (lambda: [type("Mine", (nn.Linear,), {})(3, 3)], "1: expected one of .*got Mine"),
+    "derived": (lambda: [type("Mine", (nn.Linear,), {})(3, 3)], "1: expected one of .*Mine$"),
     "nested": (lambda: [nn.Sequential(nn.ReLU(), nn.GroupNorm(1, 3))], r"1\.1: .*got GroupNorm"),
     "empty": (lambda: [nn.Sequential()], r"1: expected at least one module"),
     "padding_mode": (lambda: [nn.Conv2d(1, 1, 3, padding_mode="circular")],
@@ -390,12 +406,14 @@ REFUSED = {
     "slope": (lambda: [nn.LeakyReLU(-0.1)], r"1: negative_slope: expected negative_slope >= 0"),
     "rrelu": (lambda: [nn.RReLU(-0.1, 0.1)], "1: lower: expected"),
     "hook": (lambda: [hooked()], "1: expected its class's forward alone"),
-    "weight norm": (lambda: [normed(False)], r"1: expected one of .*ParametrizedLinear"),
+    "weight norm": (lambda: [normed(False)], r"1: expected one of .*ParametrizedLinear$"),
     "old weight norm": (lambda: [normed(True)], "1: expected its class's forward alone"),
     "mode": (lambda: [nn.BatchNorm1d(3).eval()], "1: expected training mode, as the whole model"),
     "tied": (lambda: [TIED, nn.ReLU(), TIED], r"3\.weight: expected a tensor of its own.*1\.w"),
     "two dtypes": (lambda: [nn.Linear(3, 3), nn.Linear(3, 3).double()],
-                   "expected tensors of one dtype, got float32 .1.bias. and float64 .2"),
+                   r"state\['2\.weight'\]: expected float32, got float64; .*2\.bias"),
+    "no shape yet": (lambda: [nn.LazyLinear(3)], "1: expected one of .*got LazyLinear"),
+    "quantised": (lambda: [quantised()], "1: expected one of .*, got torch.*quantized.*Linear$"),
     "no values": (lambda: [nn.Linear(3, 3, device="meta")], "1.weight.*the device .meta"),
     "no numbers": (lambda: [nn.Linear(3, 3, dtype=torch.complex64)], "1.weight.*complex64"),
 }  # fmt: skip
@@ -417,6 +435,19 @@ def test_padding_that_would_end_sequences_is_refused():
     model = fastnn.Sequential(fastnn.Embedding(5, 3, 0), fastnn.GRU(3, 4))
     with pytest.raises(ValueError, match=r"expected padding_idx=None .*, got 0"):
         to_torch(model)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (3, "shape: expected a tuple of whole numbers, got 3"),
+        ((3.0,), r"shape\[0\]: expected a whole number, got 3\.0"),
+        ((0,), r"shape\[0\]: expected at least 1, got 0"),
+    ],
+)
+def test_shapes_are_of_whole_numbers(shape, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        from_torch(nn.Sequential(nn.Linear(3, 3)), shape=shape)
 
 
 def test_a_shape_that_does_not_fit_is_refused():

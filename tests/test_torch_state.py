@@ -237,6 +237,20 @@ def test_tensors_of_half_precision(torch, kind):
     assert read["n"].dtype == np.int64
 
 
+@pytest.mark.parametrize("kind", HALVES)
+def test_files_of_half_precision(torch, kind, tmp_path):
+    files = pytest.importorskip("safetensors.torch")
+    values = torch.tensor([[1.0, -0.1], [float("inf"), 3e-5]], dtype=getattr(torch, kind))
+    tensors = {"a": values, "b": torch.tensor([0.1]), "n": torch.tensor(3)}
+    files.save_file(tensors, tmp_path / "half.safetensors")
+    with pytest.raises((TypeError, ValueError), match=rf"'a'.*{kind}"):
+        read_state_dict(tmp_path / "half.safetensors")
+    read = read_state_dict(tmp_path / "half.safetensors", dtype="float64")
+    for name, tensor in tensors.items():
+        assert np.array_equal(read[name], tensor.double().numpy()), name
+    assert [str(value.dtype) for value in read.values()] == ["float64", "float64", "int64"]
+
+
 def test_tensors_without_plain_values(torch):
     for tensor, error, message in (
         (torch.empty(3, device="meta"), ValueError, 'a tensor on the device "meta"'),

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from fastnn._settings import check_dtype
 from fastnn.io.atomic import replacing
 
 
@@ -58,12 +59,15 @@ def save_tensors(tensors, path, *, metadata=None) -> None:
         file.write(content)
 
 
-def load_tensors(path) -> dict[str, np.ndarray]:
+def load_tensors(path, *, dtype=None) -> dict[str, np.ndarray]:
     """Read the arrays of a safetensors file, whoever wrote it.
 
     Parameters
     ----------
     path : str or path-like
+    dtype : {"float32", "float64"}, optional
+        What all floating arrays are converted to, bfloat16 included, which NumPy doesn't have; by
+        default none is.
 
     Returns
     -------
@@ -72,12 +76,18 @@ def load_tensors(path) -> dict[str, np.ndarray]:
 
     Raises
     ------
+    TypeError
+        If the dtype is another one.
     ValueError
         If the file is damaged or of another kind, or holds a type that NumPy doesn't have.
     OSError
         If it can't be read.
     """
-    return _read(path)[1]
+    dtype = dtype if dtype is None else check_dtype(dtype)
+    arrays = _read(path, halves=dtype is not None)[1]
+    if dtype is None:
+        return arrays
+    return {n: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for n, a in arrays.items()}
 
 
 def read_header(path) -> dict[str, str]:
@@ -90,10 +100,15 @@ def read_file(path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     return _read(path)
 
 
-def _read(path, tensors=True):
+def _read(path, tensors=True, halves=False):
     with _opened(path) as file:
+        names = file.keys() if tensors else ()
         arrays = {}
-        for name in file.keys() if tensors else ():
+        if halves and any(file.get_slice(name).get_dtype() == "BF16" for name in names):
+            arrays = _read_bfloat16(path)
+        for name in names:
+            if name in arrays:
+                continue
             try:
                 arrays[name] = file.get_tensor(name)
             except (TypeError, AttributeError) as error:  # what NumPy says of bfloat16, float8
@@ -101,6 +116,21 @@ def _read(path, tensors=True):
                     f"{path}: expected types that NumPy has, got {name!r}: {error}"
                 ) from error
         return file.metadata() or {}, arrays
+
+
+def _read_bfloat16(path) -> dict[str, np.ndarray]:
+    """The arrays that are stored so, as float32, of which bfloat16 is the upper half."""
+    import safetensors
+
+    with open(path, "rb") as file:
+        stored = safetensors.deserialize(file.read())
+    return {
+        name: (np.frombuffer(part["data"], "<u2").astype(np.uint32) << 16)
+        .view(np.float32)
+        .reshape(part["shape"])
+        for name, part in stored
+        if part["dtype"] == "BF16"
+    }
 
 
 @contextlib.contextmanager

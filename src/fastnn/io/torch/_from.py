@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import torch
 
-from fastnn._settings import check_dtype
+from fastnn._settings import check_dtype, count
 from fastnn.io.torch import _modules
 from fastnn.io.torch._pairs import BY_CLASS, PAIRS, Pair, check_lengths
 from fastnn.io.torch._state import check_own_tensors, position_keys, read_state_dict
@@ -14,7 +14,8 @@ from fastnn.layers.recurrent_base import Recurrent
 
 _BY_MODULE: dict[type, list[Pair]] = {}
 for _row in PAIRS:
-    _BY_MODULE.setdefault(getattr(torch.nn, _row.name), []).append(_row)
+    if hasattr(torch.nn, _row.name):
+        _BY_MODULE.setdefault(getattr(torch.nn, _row.name), []).append(_row)
 
 _TAKEN = {_modules.TakeSequence: "sequence", _modules.TakeLast: "last"}
 _RECURRENT = torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU
@@ -34,7 +35,7 @@ def from_torch(module: torch.nn.Sequential, *, shape=None, dtype=None) -> Sequen
         that shape, and axes that are counted from the front, as in ``Softmax(dim=1)``, are
         understood where it can't be told otherwise that they are the last.
     dtype : {"float32", "float64"}, optional
-        Of the model; by default the module's own.
+        Of the model; by default the module's own. A model without any tensor is float32.
 
     Returns
     -------
@@ -77,26 +78,27 @@ def from_torch(module: torch.nn.Sequential, *, shape=None, dtype=None) -> Sequen
             "into one, or build the model in fastnn and fill it by load_state_dict"
         )
     dtype = dtype if dtype is None else check_dtype(dtype)
-    state = read_state_dict(module, dtype=dtype)
-    check_own_tensors(module, "model")
-    reader = _Reader(module, _dtype_of(state, dtype), shape)
-    model = reader.read(module, "model")
+    if shape is not None:
+        if not isinstance(shape, tuple | list):
+            raise TypeError(f"shape: expected a tuple of whole numbers, got {shape!r}")
+        shape = tuple(count(f"shape[{i}]", length) for i, length in enumerate(shape))
+    model = _Reader(module, dtype or _dtype_of(module), shape).read(module, "model")
     check_lengths(model, "model")
-    model.load_state_dict(state)
+    check_own_tensors(module, "model")
+    model.load_state_dict(read_state_dict(module, dtype=dtype))
     own, keys = model.named_parameters(), position_keys(module)
     for name, parameter in module.named_parameters():
         own[keys[name]].requires_grad = parameter.requires_grad
     return model
 
 
-def _dtype_of(state, dtype) -> np.dtype:
-    if dtype is not None:
-        return dtype
-    kinds = {value.dtype: name for name, value in state.items() if value.dtype.kind == "f"}
-    if len(kinds) > 1:
-        found = " and ".join(f"{kind} ({name})" for kind, name in kinds.items())
-        raise TypeError(f"model: expected tensors of one dtype, got {found}; dtype= converts")
-    return next(iter(kinds), np.dtype(np.float32))
+def _dtype_of(module) -> np.dtype:
+    """That of the first floating tensor; `Layer.load_state_dict` sees whether all are like it."""
+    for tensors in (module.parameters(), module.buffers()):
+        for tensor in tensors:
+            if tensor.dtype.is_floating_point:
+                return np.dtype(np.float64 if tensor.dtype == torch.float64 else np.float32)
+    return np.dtype(np.float32)
 
 
 class _Reader:
@@ -104,17 +106,20 @@ class _Reader:
 
     def __init__(self, root, dtype: np.dtype, shape):
         self.dtype, self.training = dtype, root.training
-        self.shape = None if shape is None else tuple(shape)
-        self.axes = None if shape is None else len(self.shape)
+        self.shape = shape
+        self.axes = None if shape is None else len(shape)
         self.begun = False  # whether a layer has been read
 
     def read(self, module, path: str) -> Layer:
-        self._check(module, path)
-        if isinstance(module, torch.nn.Sequential):
-            return self._sequential(module, path)
-        if type(module) not in _BY_MODULE:
+        kind = type(module)
+        container = isinstance(module, torch.nn.Sequential)
+        if not container and kind not in _BY_MODULE:
             names = ", ".join(cls.__name__ for cls in _BY_MODULE)
-            raise TypeError(f"{path}: expected one of {names}, got {type(module).__name__}")
+            home = "" if kind.__module__.startswith("torch.nn.modules.") else f"{kind.__module__}."
+            raise TypeError(f"{path}: expected one of {names}, got {home}{kind.__name__}")
+        self._check(module, path)
+        if container:
+            return self._sequential(module, path)
         return self._follow(self._layer(module, path), path)
 
     def _check(self, module, path: str) -> None:

@@ -17,7 +17,7 @@ class Pair:
     cls : type
         fastnn's.
     name : str
-        Of the class in torch.nn.
+        Of the class in torch.nn, if there is one: of some activations there is none.
     options : tuple of str
         What both constructors take by these names and both keep under them: fastnn in
         ``config()``, PyTorch as attributes.
@@ -51,14 +51,11 @@ _CARRIES = {"stateful": False}
 def _activations():
     for name, cls in ACTIVATION_LAYERS.items():
         options = " ".join(ACTIVATIONS[name].params)
-        match name:
-            case "step":
-                pass  # torch.heaviside is no module
-            case "gelu" | "gelu_tanh":
-                approximate = "tanh" if name == "gelu_tanh" else "none"
-                yield _pair("GELU", options, {"approximate": approximate}, cls=cls)
-            case _:
-                yield _pair(cls.__name__, options)
+        if name in ("gelu", "gelu_tanh"):
+            approximate = "tanh" if name == "gelu_tanh" else "none"
+            yield _pair("GELU", options, {"approximate": approximate}, cls=cls)
+        else:
+            yield _pair(cls.__name__, options)
 
 
 PAIRS = (

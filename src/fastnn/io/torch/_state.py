@@ -59,8 +59,7 @@ def read_state_dict(source, *, dtype=None) -> dict[str, np.ndarray]:
     Notes
     -----
     Files of ``torch.save`` are read with ``weights_only=True``: code in them isn't run. A whole
-    module that was pickled is refused for that reason. Files with bfloat16 need PyTorch: read them
-    there and give the dict.
+    module that was pickled is refused for that reason.
 
     Examples
     --------
@@ -70,7 +69,7 @@ def read_state_dict(source, *, dtype=None) -> dict[str, np.ndarray]:
     """
     dtype = dtype if dtype is None else check_dtype(dtype)
     if isinstance(source, str | os.PathLike):
-        source = _read_file(source)
+        source = _read_file(source, dtype)
     elif _is(source, "nn.Module"):
         keys, state = position_keys(source), source.state_dict()
         source = {keys.get(name, name): value for name, value in state.items()}
@@ -154,11 +153,11 @@ def _is(value, name: str) -> bool:
     return kind is not None and isinstance(value, kind)
 
 
-def _read_file(path) -> Mapping:
+def _read_file(path, dtype) -> Mapping:
     with open(path, "rb") as file:
         begin = file.read(4)
     if begin not in _PICKLES:
-        return load_tensors(path)
+        return load_tensors(path, dtype=dtype)
     torch = import_torch(f"{os.fspath(path)!r}, which torch.save wrote,")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -116,7 +116,7 @@ def _modules_of(name: str, layer: Layer, path: str) -> dict[str, torch.nn.Module
 
 def _module(layer: Layer, path: str) -> torch.nn.Module:
     pair = BY_CLASS.get(type(layer))
-    if pair is None:
+    if pair is None or not hasattr(torch.nn, pair.name):
         raise TypeError(f"{path}: expected a layer that PyTorch has, got {type(layer).__name__}")
     config = layer.config()
     for name, expected in pair.ours.items():
