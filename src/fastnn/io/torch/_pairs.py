@@ -41,9 +41,12 @@ def _pair(name, options="", theirs=None, ours=None, axes=None, *, cls=None) -> P
     return Pair(cls, name, tuple(options.split()), theirs or {}, ours or {}, axes)
 
 
-_NORM = "num_features eps momentum affine track_running_stats"
+_NORM = "num_features eps momentum affine"
 _WINDOW = "kernel_size stride padding ceil_mode"
 _RECURRENT = "input_size hidden_size num_layers bias dropout bidirectional"
+# Without running statistics predictions depend on the batch, which is another one here: prediction
+# takes some hundred rows at a time.
+_TRACKED = {"track_running_stats": True}
 _FIRST = {"batch_first": True}
 _CARRIES = {"stateful": False}
 
@@ -68,8 +71,8 @@ PAIRS = (
     _pair("MaxPool2d", f"{_WINDOW} dilation", {"return_indices": False}, axes=3),
     _pair("AvgPool2d", f"{_WINDOW} count_include_pad", {"divisor_override": None}, axes=3),
     _pair("AdaptiveAvgPool2d", "output_size", axes=3),
-    _pair("BatchNorm1d", _NORM),
-    _pair("BatchNorm2d", _NORM, axes=3),
+    _pair("BatchNorm1d", _NORM, _TRACKED, _TRACKED),
+    _pair("BatchNorm2d", _NORM, _TRACKED, _TRACKED, 3),
     _pair("LayerNorm", "normalized_shape eps elementwise_affine bias"),
     _pair("Dropout", "p"),
     _pair(
