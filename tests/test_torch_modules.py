@@ -1,5 +1,7 @@
 """Live PyTorch modules read into fastnn and written back, where PyTorch is installed."""
 
+import doctest
+import importlib
 import subprocess
 import sys
 import warnings
@@ -230,6 +232,13 @@ def test_what_is_learned_here_is_served_there_and_back(tmp_path, rng):
     safetensors.save_file(module.state_dict(), tmp_path / "t.safetensors")
     fastnn.io.torch.load_state_dict(model, tmp_path / "t.safetensors")
     compare(model.predict(x), module(torch.from_numpy(x)), 1e-6)
+
+
+@pytest.mark.parametrize("name", ["_from", "_to", "_modules"])
+def test_docstrings_run(name):
+    results = doctest.testmod(importlib.import_module(f"fastnn.io.torch.{name}"))
+    assert results.attempted
+    assert not results.failed
 
 
 @pytest.mark.checkout

@@ -22,8 +22,8 @@ class Pair:
         What both constructors take by these names and both keep under them: fastnn in
         ``config()``, PyTorch as attributes.
     theirs, ours : dict
-        Options that the other side doesn't have, with the values that mean the same as there.
-        Axes of -1 may be written from the front too.
+        Options that the other side doesn't have, or that mean something else there, with the
+        values that mean the same. Axes of -1 may be written from the front too.
     axes : int, optional
         How many axes an output sample has, where the class tells it.
     """
