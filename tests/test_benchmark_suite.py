@@ -237,15 +237,16 @@ def test_a_swap_is_measured_and_reported(monkeypatch):
     from benchmarks.report.swaps import table_of
     from benchmarks.swaps.run import measure
 
+    monkeypatch.setattr("benchmarks.swaps.run.QUICK", False)
     calls = []
 
     def prepare(side):
         return lambda: calls.append(side) or 0.5
 
-    swap = benchmarks.swaps.Swap("a work", "a project", prepare)
+    swap = benchmarks.swaps.Swap("a work", "a project", prepare, rounds=2)
     result = measure(swap, "fastnn")
-    assert calls == ["fastnn"] * 2  # one for nothing, and a quick suite's only round
-    assert (len(result["seconds"]), result["outcome"]) == (1, 0.5)
+    assert calls == ["fastnn"] * 3  # one for nothing
+    assert (len(result["seconds"]), result["outcome"]) == (2, 0.5)
     missing = benchmarks.swaps.Swap("b", "b", prepare, needs=("no_such_module",))
     assert measure(missing, "fastnn") == {"missing": "no_such_module"}
     facts = {"project": "p", "work": "w"}
