@@ -1,0 +1,1 @@
+"""Modules that stand in for those of books: the same names, argument orders and shapes."""
