@@ -35,6 +35,7 @@ ROOMS = {
     "data": "data",
     "files": "io",
     "inspection": "inspection",
+    "patch": "patch",
     "public": "__init__",
     "faces": "_arguments _commands _fitting _standardize _terminal cli __main__ "
     "sklearn thinc compat distributed",

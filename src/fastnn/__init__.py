@@ -35,6 +35,7 @@ from fastnn.optim import (
     Rprop,
 )
 from fastnn.parameter import Parameter
+from fastnn.patch import patch, unpatch
 from fastnn.trainer import Trainer
 
 __all__ = [
@@ -74,10 +75,12 @@ __all__ = [
     "layers",
     "load",
     "metrics",
+    "patch",
     "save",
     "schedules",
     "set_num_threads",
     "show_config",
+    "unpatch",
     *_layer_names,
 ]
 

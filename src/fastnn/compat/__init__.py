@@ -1,1 +1,1 @@
-"""Modules that stand in for those of books: the same names, argument orders and shapes."""
+"""Stand-ins for modules of other projects: their names and semantics over fastnn's kernels."""

@@ -1,0 +1,135 @@
+"""``python -m fastnn.patch``: runs a script with fastnn in place of what it imports."""
+
+import builtins
+import os
+import runpy
+import sys
+import types
+import zipfile
+from importlib.machinery import PathFinder, SourceFileLoader
+
+from fastnn.patch import patch
+from fastnn.patch._projects import PROJECTS
+
+_USAGE = "usage: python -m fastnn.patch NAME... (SCRIPT | -m MODULE | -c CODE) [ARGUMENT...]"
+_HELP = f"""{_USAGE}
+
+Runs a Python script with fastnn in place of what it imports.
+
+names:
+  sklearn   scikit-learn's MLPClassifier and MLPRegressor
+  thinc     thinc's backend and optimizers, and with them spaCy's
+  common    the modules of "Deep Learning from Scratch"
+  nielsen   network and network2 of "Neural Networks and Deep Learning"
+
+The rest is as after `python`: a script (or a folder or zip file with a __main__.py), a module or
+code, and the arguments for it. It finds its own modules where it would find them without this.
+"""
+
+_OWN_FILES = {__file__, runpy.run_path.__code__.co_filename}
+
+
+class _UsageError(Exception):
+    pass
+
+
+def main(arguments: list[str]) -> int | None:
+    """Run what the command line says. What it raises comes through; 2 is for wrong usage."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(_HELP, end="")
+        return 0
+    try:
+        names, run = _parse(arguments)
+    except _UsageError as error:
+        print(f"{_USAGE}\npython -m fastnn.patch: error: {error}", file=sys.stderr)
+        return 2
+    try:
+        patch(*names)
+    except ImportError as error:
+        print(f"python -m fastnn.patch: error: {error}", file=sys.stderr)
+        return 1
+    sys.excepthook = _without_own_frames(sys.excepthook)
+    return run()
+
+
+def _without_own_frames(show):
+    """A hook for exceptions that no one has caught: the traceback begins in the script."""
+
+    def hook(kind, error, trace):
+        while trace is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
+            trace = trace.tb_next
+        show(kind, error.with_traceback(trace), trace)
+
+    return hook
+
+
+def _parse(arguments: list[str]):
+    """Names, and a function that runs the rest."""
+    known = ", ".join(PROJECTS)
+    count = next((i for i, a in enumerate(arguments) if a not in PROJECTS), len(arguments))
+    names, rest = arguments[:count], arguments[count:]
+    if not names:
+        got = repr(rest[0]) if rest else "nothing"
+        raise _UsageError(f"expected a name first ({known}), got {got}")
+    if not rest:
+        raise _UsageError(f"expected a script, -m or -c after {names[-1]!r}, got nothing")
+    first, *after = rest
+    if first in ("-m", "-c"):
+        if not after:
+            raise _UsageError(f"expected {'a module' if first == '-m' else 'code'} after {first}")
+        run = _run_module if first == "-m" else _run_code
+        return names, lambda: run(after[0], after[1:])
+    if first.startswith("-"):
+        raise _UsageError(f"expected a script, -m or -c, got {first!r}")
+    if not os.path.exists(first):
+        raise _UsageError(f"expected a script or a name ({known}), got {first!r}: no such file")
+    if _is_package(first) and PathFinder.find_spec("__main__", [os.path.abspath(first)]) is None:
+        raise _UsageError(f"expected a __main__.py in {first!r}, found none")
+    return names, lambda: _run_script(first, after)
+
+
+def _is_package(path: str) -> bool:
+    return os.path.isdir(path) or zipfile.is_zipfile(path)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
+    sys.argv[:] = ["-m", *arguments]
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _run_code(code: str, arguments: list[str]) -> None:
+    sys.argv[:] = ["-c", *arguments]
+    _first_on_the_path("")
+    _execute(compile(code, "<string>", "exec"))
+
+
+def _run_script(script: str, arguments: list[str]) -> None:
+    sys.argv[:] = [script, *arguments]
+    file = os.path.abspath(script)
+    if _is_package(file):
+        _first_on_the_path(file, always=True)
+        loader = PathFinder.find_spec("__main__", [file]).loader
+        file, code = loader.get_filename("__main__"), loader.get_code("__main__")
+    else:
+        _first_on_the_path(os.path.dirname(os.path.realpath(file)))
+        loader = SourceFileLoader("__main__", file)
+        with open(file, "rb") as source:
+            code = compile(source.read(), file, "exec")
+    _execute(code, __file__=file, __loader__=loader)
+
+
+def _first_on_the_path(folder: str, always: bool = False) -> None:
+    # `python -m` has put the working directory there, unless it was told not to.
+    sys.path[: not sys.flags.safe_path] = [folder] if always or not sys.flags.safe_path else []
+
+
+def _execute(code: types.CodeType, **names) -> None:
+    """Run code as the main module."""
+    module = types.ModuleType("__main__")
+    vars(module).update(names, __builtins__=builtins)
+    sys.modules["__main__"] = module
+    exec(code, vars(module))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
