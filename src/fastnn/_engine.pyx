@@ -34,7 +34,7 @@ from cpython.pythread cimport (
 )
 from cython.parallel cimport parallel
 from libc.math cimport INFINITY, sqrt
-from libc.string cimport memcmp, memcpy, memset, strchr
+from libc.string cimport memcmp, memcpy, memset, strchr, strcmp
 
 from numpy import empty, ndarray
 

@@ -137,3 +137,45 @@ cdef bint are_weights(const Py_buffer* a, Py_ssize_t n, const Py_buffer* like) n
         if not (w >= 0 and w < INFINITY):   # NaN neither
             return False
     return True
+
+
+def rows_among(list arrays, matrix):
+    """Of which rows of a matrix arrays are views.
+
+    Parameters
+    ----------
+    arrays : list
+    matrix : array (m, n)
+        In C order.
+
+    Returns
+    -------
+    int64 array or None
+        The number of each array's row; None where one isn't an ndarray of the matrix's type over
+        exactly one of its rows.
+    """
+    cdef Py_buffer whole, view
+    cdef Py_ssize_t i, row, offset
+    cdef long long[::1] numbers
+    cdef bint fits
+    result = empty(len(arrays), "int64")
+    numbers = result
+    PyObject_GetBuffer(matrix, &whole, PyBUF_FORMAT | PyBUF_ND)
+    try:
+        row = whole.len // whole.shape[0] if whole.shape[0] else 0
+        for i in range(len(arrays)):
+            if row == 0 or type(arrays[i]) is not ndarray:
+                return None
+            try:
+                PyObject_GetBuffer(arrays[i], &view, PyBUF_FORMAT | PyBUF_ND)
+            except (BufferError, ValueError):
+                return None
+            offset = <char*>view.buf - <char*>whole.buf
+            fits = view.len == row and strcmp(view.format, whole.format) == 0
+            PyBuffer_Release(&view)
+            if not fits or not 0 <= offset < whole.len or offset % row:
+                return None
+            numbers[i] = offset // row
+    finally:
+        PyBuffer_Release(&whole)
+    return result

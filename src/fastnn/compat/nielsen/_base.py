@@ -157,12 +157,12 @@ class BookNetwork:
         cost = self._cost()
         if cost is None or not self._can_compile("update_mini_batch", "backprop"):
             return None
-        x, y, shapes = samples.inputs, samples.targets, [w.shape for w in self.weights]
-        if x is None or y is None or (x.shape[1], y.shape[1]) != (shapes[0][1], shapes[-1][0]):
+        shapes = [w.shape for w in self.weights]
+        if samples.widths != (shapes[0][1], shapes[-1][0]):
             return None
         if compiled is not None and (compiled.shapes, compiled.cost) == (shapes, cost):
             return compiled
-        return Descent(shapes, cost, x, y, size, float(decay))
+        return Descent(shapes, cost, *samples.numbered(), size, float(decay))
 
     def _outputs(self, data: Samples, compiled: Compiled | None = None) -> np.ndarray | None:
         """Outputs for all samples as rows, or None where `feedforward` has to be asked."""

@@ -84,15 +84,17 @@ class Descent(Compiled):
         outputs; of a batch the mean over samples.
     x, y : array
         Rows.
+    numbers : array
+        Of the samples' rows.
     batch_size : int
     decay : float
         The book's ``lmbda / n``: weights are multiplied by ``1 - eta * decay`` in each step.
     """
 
-    def __init__(self, shapes, cost: str, x, y, batch_size: int, decay: float):
+    def __init__(self, shapes, cost: str, x, y, numbers, batch_size: int, decay: float):
         super().__init__(shapes, logits=cost == "cross-entropy")
-        self.cost, self.x, self.y = cost, x, y
-        self.batch_size = min(batch_size, len(x))
+        self.cost, self.x, self.y, self.numbers = cost, x, y, numbers
+        self.batch_size = min(batch_size, len(numbers))
         loss = _loss(cost, shapes[-1][0])
         # Decay is part of the update; as a penalty it would take a pass of its own.
         spared = [{"params": "*.bias", "weight_decay": 0.0}]
@@ -103,16 +105,17 @@ class Descent(Compiled):
         )  # fmt: skip
 
     def epoch(self, order: np.ndarray, eta: float) -> None:
-        """Once through the rows in this order."""
-        steps = -(-len(self.x) // self.batch_size)
+        """Once through the samples in this order."""
+        total, order = len(order), self.numbers[order]
+        steps = -(-total // self.batch_size)
         rates, losses = np.full(steps, eta, np.float64), np.empty(steps)
         done = 0
         self.program.bind(self.x, self.y)
         try:
             while done < steps:
                 done += self.program.steps(
-                    len(self.x), self.batch_size, done * self.batch_size, order, rates[done:],
-                    losses, _BUDGET,
+                    total, self.batch_size, done * self.batch_size, order, rates[done:], losses,
+                    _BUDGET,
                 )[0]  # fmt: skip
         finally:
             self.program.release()
