@@ -6,7 +6,6 @@ import numpy as np
 
 from fastnn._engine import rows_among
 
-
 # How many rows of targets there may be for each that is used.
 _SPARSE = 4
 
