@@ -219,7 +219,7 @@ def predictions(rng, shape, dtype):
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_and_gradient(call, dtype, rng, name, weighted, shape):
     kernel, param, reference, targets = LOSSES[name]
-    params = np.array([param])
+    params = np.array([param, 0.0])
     pred, target = predictions(rng, shape, dtype), targets(rng, *shape, dtype)
     weight = rng.integers(0, 5, shape[0]).astype(dtype) / 4 if weighted else None
     grad = np.empty_like(pred)
@@ -254,7 +254,7 @@ def test_loss_and_gradient(call, dtype, rng, name, weighted, shape):
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_of_parts(call, dtype, rng, name, cols):
     kernel, param, _, targets = LOSSES[name]
-    params = np.array([param])
+    params = np.array([param, 0.0])
     pred, target = predictions(rng, (70, cols), dtype), targets(rng, 70, cols, dtype)
     grad, parts = np.empty_like(pred), np.empty_like(pred)
     loss = call(kernel, pred, target, None, grad, 70, cols, 1.0, params)
@@ -266,11 +266,33 @@ def test_loss_of_parts(call, dtype, rng, name, cols):
     assert_allclose(total, loss, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "labelled", "before"),
+    [
+        ("softmax_cross_entropy.labels", True, [0.0]),
+        ("binary_cross_entropy_with_logits.values", False, []),
+    ],
+)
+def test_the_largest_loss_that_is_told_changes_no_gradient(call, dtype, kernel, labelled, before):
+    # Logits of +-40 are wrong by 40 or 80, and by next to nothing.
+    pred = np.array([[40, -40], [40, -40], [1, 0]], dtype)
+    target = np.array([0, 1, 1]) if labelled else np.array([[1, 0], [0, 1], [0, 1]], dtype)
+    told, grads = [], []
+    for largest in (0.0, 3.0):
+        params, grad = np.array([*before, largest]), np.empty_like(pred)
+        told.append(call(kernel, pred, target, None, grad, 3, 2, 1.0, params))
+        grads.append(grad)
+    last = np.log1p(np.e) if labelled else (np.log1p(np.e) + np.log(2)) / 2
+    wrong = 80 if labelled else 40
+    assert_allclose(told, [wrong + last, 3 + last], rtol=1e-6)
+    assert_array_equal(*grads)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", LOSSES)
 def test_weight_0_hides_any_row(call, dtype, rng, name, bad):
     kernel, param, _, targets = LOSSES[name]
-    params = np.array([param])
+    params = np.array([param, 0.0])
     pred, target = predictions(rng, (3, 10), dtype), targets(rng, 3, 10, dtype)
     clean = np.empty_like(pred)
     weight = np.array([1, 0, 2], dtype)
@@ -288,7 +310,7 @@ def test_losses_let_nan_through(call, dtype, rng, name):
     pred, target = predictions(rng, (3, 10), dtype), targets(rng, 3, 10, dtype)
     pred[1, 4] = np.nan
     grad = np.empty_like(pred)
-    assert np.isnan(call(kernel, pred, target, None, grad, 3, 10, 1.0, np.array([param])))
+    assert np.isnan(call(kernel, pred, target, None, grad, 3, 10, 1.0, np.array([param, 0.0])))
     assert np.isfinite(grad[[0, 2]]).all()
 
 

@@ -6,8 +6,10 @@ joblib sets later holds as well. After a ``fork`` the child stays on one thread,
 OpenMP runtime hangs there when the parent had threads.
 """
 
+import contextlib
 import math
 import os
+import threading
 
 from fastnn import _engine
 
@@ -76,7 +78,9 @@ def set_num_threads(n: int) -> None:
     n = n.__index__()
     if not 1 <= n <= 1024:
         raise ValueError(f"n: expected 1 to 1024 threads, got {n}")
-    _engine.set_threads(n if _engine.has_openmp() else 1)
+    global _wanted
+    _wanted = n if _engine.has_openmp() else 1
+    _engine.set_threads(_wanted)
 
 
 def get_num_threads() -> int:
@@ -85,6 +89,31 @@ def get_num_threads() -> int:
     return _engine.get_threads()
 
 
-_engine.set_threads(_default())
+@contextlib.contextmanager
+def limit_threads(n: int | None):
+    """Use `n` threads for a while, if not None. Where several of Python's threads ask at the same
+    time the last number holds, until all are done."""
+    global _borrowers, _before
+    if n is None:
+        yield
+        return
+    with _lock:
+        if _borrowers == 0:
+            _before = _wanted
+        _borrowers += 1
+        set_num_threads(n)
+    try:
+        yield
+    finally:
+        with _lock:
+            _borrowers -= 1
+            if _borrowers == 0:
+                set_num_threads(_before)
+
+
+_lock = threading.Lock()
+_borrowers = 0  # blocks of limit_threads that are open
+_before = _wanted = _default()
+_engine.set_threads(_wanted)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_engine.after_fork_in_child)

@@ -23,6 +23,8 @@ class Loss:
     name: ClassVar[str]  # of the kernel and of the function
     factors: tuple[float, float] = (1.0, 1.0)  # of the value and of the gradient, in programs
     task: ClassVar[str] = "regression"  # what metrics make sense
+    # Whether kernels alone read targets and weights, and can where these lie.
+    compiled: ClassVar[bool] = True
 
     def __call__(self, pred, target, *, sample_weight=None, grad_out=None):
         target = self.prepare(target, pred.shape[1:], pred.dtype)

@@ -90,6 +90,11 @@ class Parameter:
         else:
             self._data[...] = values
 
+    def adopt(self, values: np.ndarray) -> None:
+        """Have `values` themselves, contiguous, of this shape and dtype, as the memory, as long
+        as nothing moves the parameter."""
+        self._data = values
+
     @property
     def grad(self) -> np.ndarray:
         if self._grad is None:

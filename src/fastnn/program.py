@@ -104,8 +104,8 @@ class Program:
     def bind(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Take batches from these arrays. `x` is read where it lies."""
         bind(self._engine, 0, x, self.input_dtype, in_place=self._gathers_in_place)
-        bind(self._engine, 1, target, self.target.dtype, in_place=True)
-        bind(self._engine, 2, weight, self.dtype, in_place=True)
+        bind(self._engine, 1, target, self.target.dtype, in_place=self.loss.compiled)
+        bind(self._engine, 2, weight, self.dtype, in_place=self.loss.compiled)
 
     def release(self) -> None:
         """Let go of the arrays."""

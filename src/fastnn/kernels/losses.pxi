@@ -28,6 +28,7 @@ cdef double softmax_cross_entropy(
     Py_ssize_t cols,
     double scale,
     double smoothing,
+    double largest,              # loss of a row that is told; 0: any
 ) noexcept nogil:
     # With t the target (one-hot or given), smoothed to (1 - smoothing) t + smoothing / cols:
     # loss = sum_j t_j (log sum_k exp(x_k) - x_j), d loss / dx = softmax(x) sum_j t_j - t.
@@ -65,6 +66,8 @@ cdef double softmax_cross_entropy(
         )
         for r in range(n):
             value[r] = mass[r] * log_of_sum(total[r]) - inner[r]
+            if largest > 0 and value[r] > largest:
+                value[r] = largest
         for r in range(n):
             w = 1 if weight is NULL else weight[first + r]
             if labels is not NULL and labels[first + r] < 0:
@@ -102,9 +105,9 @@ cdef double softmax_cross_entropy_labels(
     const real* pred, const long long* target, const real* weight, real* grad,
     Py_ssize_t rows, Py_ssize_t cols, double scale, const double* params,
 ) noexcept nogil:
-    # params: label_smoothing
+    # params: label_smoothing, the largest loss of a row that is told (0: any)
     return softmax_cross_entropy(
-        pred, target, <const real*>NULL, weight, grad, rows, cols, scale, params[0]
+        pred, target, <const real*>NULL, weight, grad, rows, cols, scale, params[0], params[1]
     )
 
 
@@ -112,9 +115,9 @@ cdef double softmax_cross_entropy_probabilities(
     const real* pred, const real* target, const real* weight, real* grad,
     Py_ssize_t rows, Py_ssize_t cols, double scale, const double* params,
 ) noexcept nogil:
-    # params: label_smoothing
+    # params: label_smoothing, the largest loss of a row that is told (0: any)
     return softmax_cross_entropy(
-        pred, NULL, target, weight, grad, rows, cols, scale, params[0]
+        pred, NULL, target, weight, grad, rows, cols, scale, params[0], params[1]
     )
 
 
@@ -181,14 +184,17 @@ cdef void binary_cross_entropy_formula(
     const double* params,
 ) noexcept nogil:
     # -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)), from e = exp(-|x|), which can't overflow.
+    # params: the largest value that is told (0: any); the slope knows none.
     cdef Py_ssize_t i
-    cdef real x, t, e, tail
+    cdef real x, t, e, tail, loss
+    cdef real largest = <real>params[0] if params[0] > 0 else <real>INFINITY
     for i in range(n):
         x = pred[i]
         t = target[i]
         e = exp_nonpositive(-abs(x))
         tail = e / (1 + e)  # sigmoid(-|x|): what x lacks to a certain answer
-        value[i] = (x if x > 0 else <real>0) - x * t + log1p_unit(e)
+        loss = (x if x > 0 else <real>0) - x * t + log1p_unit(e)
+        value[i] = largest if loss > largest else loss
         slope[i] = (1 - t) - tail if x > 0 else tail - t
 
 
