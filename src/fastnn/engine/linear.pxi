@@ -32,7 +32,7 @@ cdef inline Py_ssize_t tile_end(
 cdef inline Py_ssize_t column_tile(const Call* c, const Context* ctx) noexcept nogil:
     # 0 for a division along the rows of the batch.
     cdef Py_ssize_t n = c.dim[1]
-    if n < 2 * COL_TILE - 2 and all_rows(c, ctx) >= n:
+    if (n < 2 * COL_TILE - 2 or (n < 8 * COL_TILE and c.dim[0] <= all_rows(c, ctx))) and all_rows(c, ctx) >= n:
         return 0
     return ROW_TILE if n < 8 * COL_TILE else COL_TILE
 

@@ -32,11 +32,24 @@ class Data:
             weight = np.require(sample_weight, dtype, ("C", "A"))
         return cls(X, target, weight, y)
 
-    def parts(self, program: Program, order, batch_size: int):
-        """Bind the program to the rows in an order, None as they lie, sparse ones some batches at
-        a time. Yields how many rows, and their order."""
+    @property
+    def kind(self) -> dict:
+        """What a `Program` for these data must know."""
+        return {
+            "shape": (self.x.shape[1],),
+            "target": self.target,
+            "weighted": self.weight is not None,
+        }
+
+    def bind(self, program: Program) -> None:
+        """Before a program goes through `parts`, as often as it likes."""
         if not sparse.issparse(self.x):
             program.bind(self.x, self.target, self.weight)
+
+    def parts(self, program: Program, order, batch_size: int):
+        """All rows in an order, None as they lie: dense ones at once, sparse ones some batches at
+        a time. Yields how many the program can go through, and their order."""
+        if not sparse.issparse(self.x):
             yield self.rows, order
             return
         step = max(1, dense_rows(self.x) // batch_size) * batch_size

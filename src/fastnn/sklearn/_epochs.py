@@ -23,27 +23,26 @@ def fit_stochastic(estimator, X, y, sample_weight, incremental: bool, given) -> 
     task, dtype = training.task, training.model.dtype
     data = Data.of(*train, task, dtype)
     size = batch_rows(estimator, data.rows)
-    training.compile(data, size)
     held = None if validation is None else Data.of(*validation, task, dtype)
-    epochs = Epochs(estimator, training, data, held, size)
+    training.begin(data, held, size)
     training.estimator = estimator
     try:
-        epochs.run(1 if incremental else estimator.max_iter, incremental)
+        count, steps = 1 if incremental else estimator.max_iter, -(-data.rows // size)
+        Epochs(estimator, training, data.rows, held is not None).run(count, steps, incremental)
     finally:
+        training.end()
         training.estimator = None
 
 
 class Epochs:
     """The loop over epochs: what an estimator keeps of each, and when it ends."""
 
-    def __init__(
-        self, estimator, training: Training, data: Data, held: Data | None, batch_size: int
-    ):
+    def __init__(self, estimator, training: Training, rows: int, validates: bool):
         self.estimator, self.training = estimator, training
-        self.data, self.held, self.batch_size = data, held, batch_size
+        self.rows, self.validates = rows, validates
         self.best = None  # the values with the best score
 
-    def run(self, count: int, incremental: bool) -> None:
+    def run(self, count: int, steps: int, incremental: bool) -> None:
         est, training = self.estimator, self.training
         est.n_iter_ = 0
         if est.early_stopping:
@@ -52,12 +51,11 @@ class Epochs:
                 est.best_validation_score_, est.best_loss_ = -np.inf, None
         elif est.best_loss_ is None:
             est.best_loss_ = np.inf
-        if self.held is not None:
+        if self.validates:
             est.validation_loss_curve_ = est.validation_loss_curve_ or []
             est.validation_scores_ = est.validation_scores_ or []
-        order = np.arange(self.data.rows)
+        order = np.arange(self.rows)
         training.history = History()
-        steps = -(-self.data.rows // self.batch_size)
         with Progress(count, steps, est.progress) as bar:
             try:
                 for callback in training.callbacks:
@@ -91,17 +89,17 @@ class Epochs:
         """One epoch; whether it was the last."""
         est, training, rates = self.estimator, self.training, self.estimator._optimizer
         begin, lr = time.perf_counter(), rates.learning_rate
-        loss = training.epoch(self.data, order, self.batch_size, lr, bar)
+        loss = training.epoch(order, lr, bar)
         est.n_iter_ += 1
         est.loss_ = loss
-        est.t_ += self.data.rows
+        est.t_ += self.rows
         est.loss_curve_.append(loss)
         if est.verbose:
             print(f"Iteration {est.n_iter_}, loss = {loss:.8f}")
         record = {"epoch": est.n_iter_, "loss": loss, "lr": lr}
         if training.schedule is not None:
             record["lr"] = float(training.schedule(max(0, training.optimizer.steps - 1)))
-        if self.held is not None:
+        if self.validates:
             record |= self._validate()
         record["seconds"] = time.perf_counter() - begin
         if training.schedule is not None:
@@ -129,7 +127,7 @@ class Epochs:
 
     def _validate(self) -> dict:
         est = self.estimator
-        loss, value = self.training.evaluate(self.held)
+        loss, value = self.training.evaluate()
         est.validation_loss_curve_.append(loss)
         est.validation_scores_.append(value)
         if est.verbose:

@@ -50,6 +50,7 @@ class Objective:
         flat = self.program.flat
         loss, gradient = 0.0, np.zeros_like(flat.grad)
         rate, told = np.zeros(1), np.empty(1)
+        self.data.bind(self.program)
         for rows, _ in self.data.parts(self.program, None, self.rows):
             for first in range(0, rows, self.rows):
                 _, part, weight = self.program.steps(

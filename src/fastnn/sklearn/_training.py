@@ -50,7 +50,7 @@ class Training:
             self.schedule = as_schedule(copy.deepcopy(estimator.schedule))
         self.callbacks = list(estimator.callbacks or ())
         self._on_step = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
-        self._program = self._evaluation = None
+        self._program = None
         # Drawn only where it is needed: all else comes from the same stream.
         self._seed = 0
         if any(np.ravel(estimator.dropout)):
@@ -64,77 +64,69 @@ class Training:
             and self.callbacks == list(estimator.callbacks or ())
         )
 
-    def compile(self, data: Data, batch_size: int) -> None:
-        """Have a program for batches of these data, the one at hand if it fits."""
+    def begin(self, data: Data, held: Data | None, batch_size: int) -> None:
+        """Have programs for these data, those at hand if they fit."""
+        self._data, self._held, self._rows = data, held, batch_size
         self.capacity = max(self.capacity, batch_size)
-        kind = {
-            "shape": (data.x.shape[1],),
-            "target": data.target,
-            "weighted": data.weight is not None,
-            "batch_size": self.capacity,
-        }
+        kind = data.kind | {"batch_size": self.capacity}
         program = self._program
         if program is None or not program.fits(self.loss, self.optimizer, **kind):
             program = Program(self.model, self.loss, self.optimizer, **kind, seed=self._seed)
         program.check_rows(data.rows, batch_size)
-        self._program = program
+        data.bind(program)
+        steps = -(-data.rows // batch_size)
+        self._program, self._losses, self._rates = program, np.empty(steps), np.empty(steps)
+        self._counts = np.full(steps, float(batch_size))
+        self._counts[-1] = data.rows - (steps - 1) * batch_size
+        if held is not None:
+            size = min(held.rows, _EVALUATION_ROWS)
+            self._evaluation = Program(self.model, self.loss, None, **held.kind, batch_size=size)
+            held.bind(self._evaluation)
+            self._outputs = np.empty(held.y.shape, self.model.dtype)
 
-    def epoch(self, data: Data, order, batch_size: int, lr: float, bar: Progress) -> float:
+    def end(self) -> None:
+        """Let go of the data."""
+        self._program.release()
+        self._data = self._held = self._evaluation = self._outputs = None
+
+    def epoch(self, order, lr: float, bar: Progress) -> float:
         """Go through the data once. Returns the mean of the batches' losses, as they were met,
         each counted by its rows."""
-        program, done = self._program, 0
-        steps = -(-data.rows // batch_size)
-        losses = np.empty(steps)
+        program, size, losses, rates = self._program, self._rows, self._losses, self._rates
         if self.schedule is None:
-            rates = np.full(steps, lr)
+            rates.fill(lr)
         else:
             first = self.optimizer.steps
-            rates = np.ascontiguousarray(self.schedule(np.arange(first, first + steps)), np.float64)
-        try:
-            for rows, part in data.parts(program, order, batch_size):
-                first = 0
-                while first < rows:
-                    ahead = slice(done, done + 1 if self._on_step else None)
-                    count, _, _ = program.steps(
-                        rows, batch_size, first, part, rates[ahead], losses[ahead], _BUDGET
-                    )
-                    first += count * batch_size
-                    done += count
-                    bar.advance(count, losses[done - 1])
-                    for callback in self._on_step:
-                        callback.on_step(self, self.optimizer.steps, float(losses[done - 1]))
-        finally:
-            program.release()
-        losses[:-1] *= batch_size
-        losses[-1] *= data.rows - (steps - 1) * batch_size
-        return float(losses.sum() / data.rows)
+            rates[...] = self.schedule(np.arange(first, first + len(rates)))
+        done = 0
+        for rows, part in self._data.parts(program, order, size):
+            first = 0
+            while first < rows:
+                ahead = slice(done, done + 1 if self._on_step else None)
+                count, _, _ = program.steps(
+                    rows, size, first, part, rates[ahead], losses[ahead], _BUDGET
+                )
+                first += count * size
+                done += count
+                bar.advance(count, losses[done - 1])
+                for callback in self._on_step:
+                    callback.on_step(self, self.optimizer.steps, float(losses[done - 1]))
+        return float(losses @ self._counts) / self._data.rows
 
-    def evaluate(self, data: Data) -> tuple[float, float]:
-        """(loss, score) of data. The loss is that of the outputs alone, without penalties; scores
-        are accuracy, or R^2."""
-        size = min(data.rows, _EVALUATION_ROWS)
-        kind = {
-            "shape": (data.x.shape[1],),
-            "target": data.target,
-            "weighted": data.weight is not None,
-            "batch_size": size,
-        }
-        program = self._evaluation
-        if program is None or not program.fits(self.loss, None, **kind):
-            program = self._evaluation = Program(self.model, self.loss, None, **kind)
-        outputs = np.empty(data.y.shape, self.model.dtype)
-        total = total_weight = 0.0
-        end = 0
-        for rows, _ in data.parts(program, None, size):
+    def evaluate(self) -> tuple[float, float]:
+        """(loss, score) of the validation data. The loss is that of the outputs alone, without
+        penalties; scores are accuracy, or R^2."""
+        held, program, outputs = self._held, self._evaluation, self._outputs
+        size, end, total, total_weight = min(held.rows, _EVALUATION_ROWS), 0, 0.0, 0.0
+        for rows, _ in held.parts(program, None, size):
             for first in range(0, rows, size):
                 count = min(size, rows - first)
                 outputs[end : end + count], loss, weight = program.evaluate(first, count)
                 total += loss * weight
                 total_weight += weight
                 end += count
-        program.release()
         loss = total / total_weight if total_weight else np.nan
-        return loss, score(self.task, outputs, data.y, data.weight)
+        return loss, score(self.task, outputs, held.y, held.weight)
 
 
 def prepare(estimator, incremental: bool) -> Training:
