@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", minversion="1.7")
 
 from perceptrons import classifier, forward, regressor, same, some_digits, some_values
 from sklearn.utils.class_weight import compute_sample_weight

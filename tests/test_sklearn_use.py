@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", minversion="1.7")
 
 from scipy import sparse
 from sklearn.base import clone

@@ -27,12 +27,13 @@ cdef inline Py_ssize_t tile_end(
 # Bias and activation follow on the slab just multiplied, while it is in cache.
 
 # The division is along n where it can be, since that of dW is: then a thread's rows of W stay
-# in its own cache from step to step.
+# in its own cache from step to step. Where W is small beside the batch, rows of x and y that stay
+# are worth more.
 
 cdef inline Py_ssize_t column_tile(const Call* c, const Context* ctx) noexcept nogil:
     # 0 for a division along the rows of the batch.
-    cdef Py_ssize_t n = c.dim[1]
-    if (n < 2 * COL_TILE - 2 or (n < 8 * COL_TILE and c.dim[0] <= all_rows(c, ctx))) and all_rows(c, ctx) >= n:
+    cdef Py_ssize_t k = c.dim[0], n = c.dim[1], rows = all_rows(c, ctx)
+    if rows >= n and (n < 2 * COL_TILE - 2 or (n < 8 * COL_TILE and rows >= k)):
         return 0
     return ROW_TILE if n < 8 * COL_TILE else COL_TILE
 
