@@ -33,7 +33,7 @@ def task(name, dtype=np.float64):
         x, y = make_classification(
             130, 8, n_informative=5, n_classes=classes, random_state=1, flip_y=0.1
         )
-        return x.astype(dtype), np.array(["a", "b", "c", "d"])[y]
+        return x.astype(dtype), np.array([2, 3, 5, 7])[y]
     x = rng.randn(110, 6)
     y = np.column_stack([np.sin(x[:, 0]) + x[:, 1], x[:, 2] * x[:, 3]])
     if name == "regression":
@@ -153,6 +153,14 @@ def test_sparse_data(name, solver, kind, monkeypatch):
     agree(theirs.fit(x, y), ours.fit(x, y), x, tolerance)
 
 
+@pytest.mark.parametrize("name", ["binary", "multiclass"])
+def test_labels_may_be_strings(name):
+    x, y = task(name)
+    y = np.array([f"class {label}" for label in y], dtype=object)
+    theirs, ours = pair(name, max_iter=3)
+    agree(theirs.fit(x, y), ours.fit(x, y), x)
+
+
 def test_losses_are_capped_where_probabilities_are_clipped():
     x, y = load_digits(return_X_y=True)
     for dtype in (np.float64, np.float32):
@@ -227,7 +235,7 @@ def test_what_is_printed_and_warned_of(parameters, capsys):
         ("predict", lambda x, y: (x[0],)),
         ("predict_proba", lambda x, y: (np.where(x == x[3, 3], np.inf, x),)),
         ("predict", lambda x, y: (x[:0],)),
-        ("partial_fit", lambda x, y: (x, np.full(len(y), "z"))),
+        ("partial_fit", lambda x, y: (x, np.full(len(y), 9))),
     ],
 )
 def test_errors_are_the_same(method, arguments):

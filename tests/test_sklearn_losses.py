@@ -102,7 +102,6 @@ def test_losses_of_classifiers_by_name(digits, kind, name):
         expected = (outputs > threshold).astype(int)
         expected = expected if kind == "multilabel" else model.classes_[expected[:, 0]]
     assert_array_equal(model.predict(x), expected)
-    assert model.score(x, y) == model._score(x, y)
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2])
