@@ -90,6 +90,7 @@ OPTIONS = {
     "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "power_t": 0.2, "alpha": 1},
     "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.05, "n_iter_no_change": 2},
     "early": {"early_stopping": True, "n_iter_no_change": 3, "learning_rate_init": 0.01},
+    "no layer": {"hidden_layer_sizes": ()},
     "one layer": {"hidden_layer_sizes": 5, "tol": 0.01, "n_iter_no_change": 1},
 }
 

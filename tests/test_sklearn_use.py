@@ -227,6 +227,16 @@ def test_data_frames_and_their_names(digits):
         assert_array_equal(model.predict_proba(x), expected)
 
 
+def test_batches_without_weight_change_nothing(digits):
+    x, y = digits
+    weight = np.zeros(600)
+    weight[:200] = 1  # scikit-learn divides by the zero of the others
+    parameters = {"shuffle": False, "solver": "sgd", "momentum": 0, "max_iter": 1, "alpha": 0}
+    some = MLPClassifier((9,), random_state=0, **parameters).fit(x, y, weight)
+    alone = MLPClassifier((9,), random_state=0, **parameters).fit(x[:200], y[:200])
+    assert_array_equal(some.coefs_[0], alone.coefs_[0])
+
+
 # -- partial_fit ---------------------------------------------------------------------------------
 
 

@@ -116,7 +116,7 @@ class Compiled:
 
     def _init_coef(self, fan_in, fan_out, dtype):
         coef, intercept = super()._init_coef(fan_in, fan_out, dtype)
-        if not isinstance(self.activation, str):
+        if self.activation and not isinstance(self.activation, str):
             # scikit-learn knows one activation; its bounds for the logistic function are lower.
             names = self.activation
             name = names[min(len(self.coefs_), len(names) - 1)]

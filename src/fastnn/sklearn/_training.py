@@ -89,7 +89,7 @@ class Training:
         self._program.release()
         self._data = self._held = self._evaluation = self._outputs = None
 
-    def epoch(self, order, lr: float, bar: Progress) -> float:
+    def epoch(self, order, lr: float, bar: Progress) -> np.float64:
         """Go through the data once. Returns the mean of the batches' losses, as they were met,
         each counted by its rows."""
         program, size, losses, rates = self._program, self._rows, self._losses, self._rates
@@ -111,7 +111,7 @@ class Training:
                 bar.advance(count, losses[done - 1])
                 for callback in self._on_step:
                     callback.on_step(self, self.optimizer.steps, float(losses[done - 1]))
-        return float(losses @ self._counts) / self._data.rows
+        return losses @ self._counts / self._data.rows
 
     def evaluate(self) -> tuple[float, float]:
         """(loss, score) of the validation data. The loss is that of the outputs alone, without
