@@ -206,6 +206,17 @@ def test_callbacks_are_told_and_can_stop(digits):
     same(model, classifier(batch_size=250, max_iter=2).fit(*digits))
 
 
+def test_interrupted_training_leaves_what_was_learned(digits):
+    class Interrupt(fastnn.Callback):
+        def on_epoch_end(self, trainer, record):
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model = classifier(callbacks=[Interrupt()]).fit(*digits)
+    assert model.n_iter_ == 1
+    same(model, classifier(max_iter=1).fit(*digits))
+
+
 def test_fastnns_early_stopping(digits):
     x, y = digits
     stop = fastnn.EarlyStopping("val_loss", patience=2)

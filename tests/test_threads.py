@@ -9,6 +9,7 @@ import pytest
 
 import fastnn
 from fastnn import _cpu, _dispatch, _engine
+from fastnn._threads import limit_threads
 
 
 def run(code, **environment):
@@ -234,3 +235,13 @@ print(float(tiny * np.float32(1)) > 0, np.geterr() == {'divide': 'warn', 'over':
       'under': 'ignore', 'invalid': 'warn'})
 """
     assert run(code)[0] == "True True"
+
+
+def test_limits_for_a_while_end_with_the_last_of_them():
+    before = fastnn.get_num_threads()
+    with limit_threads(None), limit_threads(1):
+        assert fastnn.get_num_threads() == 1
+        with limit_threads(3):
+            assert fastnn.get_num_threads() == 3
+        assert fastnn.get_num_threads() == 3  # as other Python threads may be within theirs
+    assert fastnn.get_num_threads() == before
