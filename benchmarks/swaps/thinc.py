@@ -97,9 +97,7 @@ def _pipeline(component: str, config: str | None = None):
             for _ in range(_EPOCHS):
                 losses = {}
                 for first in range(0, len(examples), 32):
-                    nlp.update(
-                        examples[first : first + 32], sgd=optimizer, losses=losses, drop=0.2
-                    )
+                    nlp.update(examples[first : first + 32], sgd=optimizer, losses=losses, drop=0.2)
                 history.append(losses[component])
             return history
 
