@@ -217,6 +217,17 @@ def adam(p, g, state, lr=0.001, beta1=0.9, beta2=0.999):
 OPTIMIZERS = {f.__name__: f for f in (sgd, momentum, nesterov, adagrad, rmsprop, adam)}
 
 
+class Adam:
+    """The book's interface to `adam`."""
+
+    def __init__(self, lr=0.001):
+        self.lr, self.states = lr, {}
+
+    def update(self, params, grads):
+        for key in params:
+            adam(params[key], grads[key], self.states.setdefault(key, {}), self.lr)
+
+
 class Net:
     """Layers one after the other, softmax and cross-entropy at the end."""
 
