@@ -3,6 +3,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastnn
 from fastnn.compat.scratch import functions, layers
+from fastnn.compat.scratch._memory import Memory
 
 pytestmark = pytest.mark.usefixtures("quick_suite")
 
@@ -286,6 +288,44 @@ def test_outputs_are_nobody_elses_while_somebody_has_them(rng):
         del y
     for view, contents in kept:
         assert_array_equal(view, contents)
+
+
+def test_memory_is_used_again_once_nobody_has_it(rng):
+    memory = Memory()
+    first = memory.empty((300, 300))
+    view, address = first[:1], first.ctypes.data
+    del first
+    second = memory.empty((300, 300))
+    assert second.ctypes.data != address  # of which there is a view
+    del view
+    third = memory.empty((300, 300))
+    assert third.ctypes.data == address
+    other = memory.empty((300, 301))
+    assert other.shape == (300, 301)
+    assert memory.empty((300, 300), np.float32).dtype == np.float32
+    small = memory.empty((3,))
+    del small
+    assert len(pickle.loads(pickle.dumps(memory))._kept) == 0
+
+
+def test_several_python_threads_predict_with_the_same_layers(book, rng):
+    weight = draw(rng, (8, 1, 3, 3))
+    net = [layers.Convolution(weight, 0), layers.Relu(), layers.Pooling(2, 2, 2)]
+    images = [draw(rng, (9, 1, 28, 28)) for _ in range(4)]
+    plain = [book.Convolution(weight, 0), book.Relu(), book.Pooling(2, 2, 2)]
+
+    def through(some, x):
+        for layer in some:
+            x = layer.forward(x)
+        return x
+
+    expected = [through(plain, x) for x in images]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            for ours, theirs in zip(
+                pool.map(lambda x: through(net, x), images), expected, strict=True
+            ):
+                close(ours, theirs, 9)
 
 
 # -- pointwise -----------------------------------------------------------------------------------
