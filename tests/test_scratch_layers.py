@@ -235,13 +235,47 @@ def test_convolution_with_a_number_for_a_bias(book, rng):
     close(layers.Convolution(weight, 2).forward(x), book.Convolution(weight, 2).forward(x), 9)
 
 
+MISFITS = {
+    "channels": ((1, 2, 8, 8), (2, 1, 3, 3), 1, 0, "x: expected images for filters"),
+    "filter too large": ((1, 1, 2, 8), (2, 1, 3, 3), 1, 0, "x: expected images .* with room"),
+    "and going backwards": ((1, 1, 8, 8), (2, 1, 9, 9), -1, 0, "stride: expected at least 1"),
+    "no stride": ((1, 1, 8, 8), (2, 1, 3, 3), 0, 0, "stride: expected at least 1, got 0"),
+    "no border": ((1, 1, 8, 8), (2, 1, 3, 3), 1, -1, "pad: expected at least 0, got -1"),
+    "no taps": ((1, 1, 8, 8), (2, 1, 0, 3), 1, 0, "window: expected at least 1, got 0"),
+    "no channels": ((1, 0, 8, 8), (2, 0, 3, 3), 1, 0, "x: expected images"),
+    "no filters": ((1, 1, 8, 8), (0, 1, 3, 3), 1, 0, "x: expected images"),
+}
+
+
 @pytest.mark.parametrize(
-    ("shape", "stride", "pad"), [((1, 2, 8, 8), 1, 0), ((1, 1, 2, 8), 1, 0), ((1, 1, 8, 8), 9, -3)]
+    ("shape", "filters", "stride", "pad", "message"), MISFITS.values(), ids=list(MISFITS)
 )
-def test_images_that_filters_do_not_fit(rng, shape, stride, pad):
-    layer = layers.Convolution(draw(rng, (2, 1, 3, 3)), np.zeros(2), stride, pad)
-    with pytest.raises(ValueError, match="x: expected images of 1 channels"):
+def test_images_that_filters_do_not_fit(rng, shape, filters, stride, pad, message):
+    layer = layers.Convolution(draw(rng, filters), np.zeros(filters[0]), stride, pad)
+    with pytest.raises(ValueError, match=message):
         layer.forward(draw(rng, shape))
+
+
+@pytest.mark.parametrize(
+    ("window", "stride"), [((0, 2), 1), ((9, 2), 1), ((9, 9), -1), ((2, 2), 0), ((-1, 2), 1)]
+)
+def test_windows_that_images_have_no_room_for(rng, window, stride):
+    with pytest.raises(ValueError, match="expected"):
+        layers.Pooling(*window, stride).forward(draw(rng, (1, 1, 8, 8)))
+
+
+def test_windows_of_fractions():
+    with pytest.raises(TypeError):
+        layers.Pooling(2, 2, 1.5).forward(np.zeros((1, 1, 8, 8)))
+    with pytest.raises(TypeError):
+        layers.Convolution(np.zeros((1, 1, 2, 2)), 0, 1.5).forward(np.zeros((1, 1, 8, 8)))
+
+
+def test_no_images(book, rng):
+    for layer in (layers.Convolution(draw(rng, (2, 1, 3, 3)), 0), layers.Pooling(2, 2, 2)):
+        y = layer.forward(np.zeros((0, 1, 8, 8)))
+        assert y.shape[0] == 0
+        assert layer.backward(y).shape == (0, 1, 8, 8)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))

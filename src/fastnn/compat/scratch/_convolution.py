@@ -70,10 +70,9 @@ class Convolution:
         filters, channels, *window = self.W.shape
         image = x.shape[1:]
         geometry = _images.Geometry.of(image, tuple(window), self.stride, self.pad)
-        if channels != image[0] or min(geometry.output) < 1:
+        if channels != image[0] or filters < 1:
             raise ValueError(
-                f"x: expected images of {channels} channels that filters of shape "
-                f"{tuple(window)} fit into, got shape {x.shape} with pad {self.pad}"
+                f"x: expected images for filters of shape {self.W.shape}, got shape {x.shape}"
             )
         bias = numbers(np.broadcast_to(self.b, (filters,)))
         images = _images.as_images(x)
@@ -156,14 +155,15 @@ class Pooling:
         """The maxima of images of shape (N, C, H, W), (N, C, out_h, out_w)."""
         pad, window = self.pad, (self.pool_h, self.pool_w)
         _, channels, height, width = x.shape
-        bordered = (channels, height + 2 * pad, width + 2 * pad)
-        geometry = _images.Geometry.of(bordered, window, self.stride, 0)
         plain = _images.Geometry.of((channels, height, width), window, self.stride, 0)
-        if geometry.output != plain.output or min(plain.output) < 1:
+        outputs = _images.Geometry.of((channels, height, width), window, self.stride, pad).output
+        if outputs != plain.output:
             raise ValueError(
                 f"x: expected images with as many windows of shape {window} as with a border of "
-                f"{pad}, one at least, got shape {x.shape}"
+                f"{pad}, got shape {x.shape}"
             )
+        bordered = (channels, height + 2 * pad, width + 2 * pad)
+        geometry = _images.Geometry.of(bordered, window, self.stride, 0)
         images = _images.as_images(x)
         if pad:
             images = np.pad(images, ((0, 0), (0, 0), (pad, pad), (pad, pad)))

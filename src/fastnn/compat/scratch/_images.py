@@ -1,6 +1,7 @@
 """Convolutions and pools over images (N, C, H, W), in float64 as the book's are."""
 
 import functools
+from operator import index
 
 import numpy as np
 
@@ -19,11 +20,22 @@ class Geometry(tuple):
 
     @classmethod
     def of(cls, image: tuple, window: tuple, stride: int, pad: int) -> "Geometry":
-        """Of images (C, H, W) and windows of some rows and columns."""
-        outputs = tuple(
-            (n + 2 * pad - k) // stride + 1 for n, k in zip(image[1:], window, strict=True)
-        )
-        return cls((*image, *window, stride, pad, *outputs))
+        """Of images (C, H, W) and windows of some rows and columns, for which there is room."""
+        stride, pad, *window = map(index, (stride, pad, *window))
+        for name, value, least in (
+            ("stride", stride, 1),
+            ("pad", pad, 0),
+            ("window", min(window), 1),
+        ):
+            if value < least:
+                raise ValueError(f"{name}: expected at least {least}, got {value}")
+        room = [n + 2 * pad - k for n, k in zip(image[1:], window, strict=True)]
+        if min(room) < 0 or image[0] < 1:
+            raise ValueError(
+                f"x: expected images (C, H, W) with room for windows of shape {tuple(window)}, got "
+                f"{image} and a border of {pad}"
+            )
+        return cls((*image, *window, stride, pad, *(r // stride + 1 for r in room)))
 
     @property
     def output(self) -> tuple:
