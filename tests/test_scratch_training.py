@@ -357,14 +357,8 @@ def test_a_net_of_both_kinds_of_layers(book, rng, dtype):
 
 
 SCRIPT = """
-    import importlib, sys
-    import fastnn.compat.scratch as common
-    sys.modules["common"] = common
-    for name in ("functions", "layers", "optimizer", "trainer", "gradient", "util",
-                 "multi_layer_net", "multi_layer_net_extend"):
-        sys.modules[f"common.{name}"] = importlib.import_module(f"{common.__name__}.{name}")
-    del common
-
+    import fastnn
+    fastnn.patch("common")
     from collections import OrderedDict
     from common.layers import *
     from common.gradient import numerical_gradient

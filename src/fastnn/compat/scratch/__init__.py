@@ -1,15 +1,19 @@
 """The package ``common`` of the book "Deep Learning from Scratch" (O'Reilly Japan), faster.
 
-Its modules have the names, arguments, attributes and results of the book's; scripts written for
-those run on these when ``common`` is an alias of this package, or with their imports changed to
-``fastnn.compat.scratch``. Everything is float64, as there, and equal to rounding; NumPy's global
-random numbers are drawn in the same order, so seeds give the same weights, batches and masks.
+Its modules have the names, arguments, attributes and results of the book's. Scripts written for
+those run on these after ``fastnn.patch("common")``, under ``python -m fastnn.patch common``, or
+with their imports changed to ``fastnn.compat.scratch``. Everything is float64, as there, and equal
+to rounding; NumPy's global random numbers are drawn in the same order, so seeds give the same
+weights, batches and masks.
 
-What a script can tell apart: layers return their outputs in C order, where the book's convolution
-and pool return transposed views; what a backward can make again is computed when it is asked for
-(``Relu.mask``, ``Pooling.arg_max``, ``Convolution.col``, ``BatchNormalization.xn``), from arrays
-that the layer was given and which are to be left alone until then; and a loss may differ in its
-last digits.
+What a script can tell apart:
+
+- Layers return their outputs in C order, where the book's convolution and pool return views.
+- What can be made again is computed when it is asked for (``Relu.mask``, ``Pooling.arg_max``,
+  ``Convolution.col``), and so is the gradient with respect to inputs that aren't float64, which is
+  an array in all but its type. Until then, and until `backward`, the arrays that a layer was given
+  are to be left alone.
+- `Nesterov` is the one of the book's repository, which changes the velocity before the parameter.
 
 Examples
 --------
