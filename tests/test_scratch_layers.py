@@ -176,6 +176,8 @@ def test_it_is_like_an_array_in_all_that_python_asks(rng):
     dx, expected = of_data(rng)
     assert isinstance(dx, np.ndarray)
     assert (dx.shape, dx.ndim, dx.dtype, dx.size, len(dx)) == ((7, 4, 5), 3, np.float64, 140, 7)
+    close(dx, expected, 5)
+    expected = np.array(dx)
     assert repr(dx) == repr(expected)
     assert str(dx) == str(expected)
     assert bool(dx[0, 0, :1])
@@ -244,6 +246,8 @@ MISFITS = {
     "no taps": ((1, 1, 8, 8), (2, 1, 0, 3), 1, 0, "window: expected at least 1, got 0"),
     "no channels": ((1, 0, 8, 8), (2, 0, 3, 3), 1, 0, "x: expected images"),
     "no filters": ((1, 1, 8, 8), (0, 1, 3, 3), 1, 0, "x: expected images"),
+    "more axes": ((1, 1, 8, 8, 8), (2, 1, 3, 3, 3), 1, 0, "x: expected images .N, C, H, W."),
+    "fewer axes": ((1, 1, 8), (2, 1, 3), 1, 0, "x: expected images .N, C, H, W."),
 }
 
 

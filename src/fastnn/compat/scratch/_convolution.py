@@ -69,6 +69,11 @@ class Convolution:
         """The maps of images of shape (N, channels, H, W), (N, filters, out_h, out_w)."""
         filters, channels, *window = self.W.shape
         image = x.shape[1:]
+        if len(window) != 2 or len(image) != 3:
+            raise ValueError(
+                "x: expected images (N, C, H, W) for filters (F, C, rows, cols), "
+                f"got shape {x.shape} for {self.W.shape}"
+            )
         geometry = _images.Geometry.of(image, tuple(window), self.stride, self.pad)
         if channels != image[0] or filters < 1:
             raise ValueError(
