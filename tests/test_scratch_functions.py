@@ -55,7 +55,7 @@ def test_losses_of_one_sample():
 @pytest.mark.parametrize(("stride", "pad"), [(1, 0), (2, 1), (3, 2), (1, 4)])
 @pytest.mark.usefixtures("quick_suite")
 def test_images_as_matrices(rng, stride, pad):
-    from benchmarks.peers import book
+    from benchmarks.swaps import _book as book
 
     x = rng.standard_normal((2, 3, 9, 8))
     col = util.im2col(x, 3, 2, stride, pad)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("quick_suite")
 
 @pytest.fixture
 def book(quick_suite):
-    from benchmarks.peers import book
+    from benchmarks.swaps import _book as book
 
     return book
 

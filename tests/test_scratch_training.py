@@ -33,7 +33,7 @@ each_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
 
 @pytest.fixture
 def book(quick_suite):
-    from benchmarks.peers import book
+    from benchmarks.swaps import _book as book
 
     return book
 

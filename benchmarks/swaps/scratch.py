@@ -1,7 +1,7 @@
 """Deep Learning from Scratch: two of its trainings, on as many images as MNIST has, of noise.
 
 Here is what a reader's script does itself: it makes nets of the book's layers, draws batches,
-changes parameters, measures accuracy. The layers and optimizers are `benchmarks.peers.book`'s or
+changes parameters, measures accuracy. The layers and optimizers are `benchmarks.swaps._book`'s or
 fastnn's.
 """
 
@@ -18,7 +18,7 @@ _SAMPLES, _STEPS = (500, 3) if QUICK else (60_000, 600)
 _IMAGES = 3 if QUICK else 25  # steps of the convolutional net
 _BATCH = 100
 _MODULES = {
-    "original": ("benchmarks.peers.book", "benchmarks.peers.book"),
+    "original": ("benchmarks.swaps._book", "benchmarks.peers.book"),
     "fastnn": ("fastnn.compat.scratch.layers", "fastnn.compat.scratch.optimizer"),
 }
 

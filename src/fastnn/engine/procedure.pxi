@@ -24,7 +24,7 @@ cdef class Procedure:
     cdef tuple outputs
     cdef Py_ssize_t scratch_size
     cdef void* scratch              # NULL while a run has it, or before the first
-    cdef int scratch_threads
+    cdef int scratch_threads        # for how many it is
 
     def __init__(self, list calls, tuple sizes, tuple outputs, Py_ssize_t scratch):
         if self.calls != NULL:
@@ -59,7 +59,7 @@ cdef class Procedure:
         cdef Call* calls = NULL     # this run's own: another may begin while this one goes on
         cdef char* at[MAX_BUFFERS]
         cdef void* scratch = NULL
-        cdef int threads = thread_count()
+        cdef int threads = thread_count(), enough = 0
         cdef Py_ssize_t i, b, size
         lease.count = 0
         if len(arrays) != len(self.sizes) or len(arrays) > MAX_BUFFERS:
@@ -83,15 +83,14 @@ cdef class Procedure:
             ctx.rows = rows
             if self.scratch_size:
                 scratch = self.scratch
+                enough = self.scratch_threads
                 self.scratch = NULL
-                if self.scratch_threads < threads:
+                if scratch == NULL or enough < threads:
                     PyMem_Free(scratch)
-                    scratch = NULL
-                if scratch == NULL:
                     scratch = PyMem_Malloc(threads * self.scratch_size + LINE)
                     if scratch == NULL:
                         raise MemoryError()
-                    self.scratch_threads = threads
+                    enough = threads
                 ctx.scratch_size = self.scratch_size
                 ctx.scratch = <char*>((<size_t>scratch + LINE - 1) // LINE * LINE)
             run_once(calls, 0, self.count, &ctx)
@@ -100,5 +99,6 @@ cdef class Procedure:
             PyMem_Free(calls)
             if self.scratch == NULL:
                 self.scratch = scratch
+                self.scratch_threads = enough
             else:       # another run has left its own meanwhile
                 PyMem_Free(scratch)
