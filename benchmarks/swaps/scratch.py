@@ -18,7 +18,7 @@ _SAMPLES, _STEPS = (500, 3) if QUICK else (60_000, 600)
 _IMAGES = 3 if QUICK else 25  # steps of the convolutional net
 _BATCH = 100
 _MODULES = {
-    "original": ("benchmarks.swaps._book", "benchmarks.peers.book"),
+    "original": ("benchmarks.swaps._book", "benchmarks.swaps._book"),
     "fastnn": ("fastnn.compat.scratch.layers", "fastnn.compat.scratch.optimizer"),
 }
 
