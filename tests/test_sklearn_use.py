@@ -10,6 +10,7 @@ import weakref
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from peers import peer
 
 pytest.importorskip("sklearn", minversion="1.7")
 
@@ -217,7 +218,7 @@ def test_float64_predicted_by_a_net_of_float32(digits):
 
 
 def test_data_frames_and_their_names(digits):
-    pandas = pytest.importorskip("pandas")
+    pandas = peer("pandas")
     x, y = digits
     frame = pandas.DataFrame(x, columns=[f"pixel {i}" for i in range(64)])
     model = MLPClassifier((8,), max_iter=2, random_state=0).fit(frame, pandas.Series(y))
