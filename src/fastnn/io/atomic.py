@@ -61,7 +61,8 @@ def replacing(path):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            error.filename, error.filename2 = path, None
+            error.filename = path
+            del error.filename2  # None would be shown
         raise
     _sync_folder(folder)
 
