@@ -122,22 +122,21 @@ class BookNetwork:
         """The name of the cost for `Descent`, or None where it is the user's own."""
         raise NotImplementedError
 
-    def _descend(
-        self, training_data: list, samples: Samples, epochs, mini_batch_size, eta, lmbda=None
-    ):
+    def _descend(self, training_data: list, samples: Samples, epochs, mini_batch_size, eta, *lmbda):
         """Train, and say after each epoch with what: a `Descent`, or None.
 
-        `training_data` is shuffled, as the book does it; `samples` are the same and stay.
+        `training_data` is shuffled, as the book does it; `samples` are the same and stay. `lmbda`
+        is there where `update_mini_batch` takes it, with the number of samples.
         """
         order = list(range(len(samples)))
         starts = range(0, len(order), mini_batch_size)
-        last = () if lmbda is None else (lmbda, len(order))
+        last = (*lmbda, len(order)) if lmbda else ()
         compiled = None
         for _ in range(epochs):
             random.shuffle(order)
             training_data[:] = [samples[i] for i in order]
             if len(starts) * epochs > _FEW_BATCHES:
-                decay = lmbda / len(order) if last else 0.0
+                decay = lmbda[0] / len(order) if lmbda else 0.0
                 compiled = self._compile(compiled, samples, starts.step, eta, decay)
             if compiled is None:
                 for k in starts:

@@ -19,7 +19,7 @@ _ROWS = 512
 
 def is_layered(weights, biases) -> bool:
     """Whether these are the real matrices and columns of a chain of layers."""
-    if not weights or len(weights) != len(biases):
+    if len(weights) == 0 or len(weights) != len(biases):
         return False
     widths = [np.shape(w)[::-1] for w in weights]
     return (

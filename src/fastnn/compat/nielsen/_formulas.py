@@ -18,9 +18,8 @@ def sigmoid(z):
         return 1.0 / (1.0 + np.exp(-z))
 
 
-def sigmoid_prime(z):
-    """The derivative of `sigmoid`, of a number or an array."""
-    s = sigmoid(z)
+def slope(s):
+    """The derivative of `sigmoid` where that is `s`."""
     return s * (1 - s)
 
 

@@ -79,6 +79,11 @@ def as_list(data) -> list:
     return data if isinstance(data, list) else list(data)
 
 
+def optional_list(data) -> list:
+    """`as_list`, and an empty one of what scripts give where they have nothing to judge by."""
+    return [] if data is None or data is False else as_list(data)
+
+
 def stack(columns: list) -> np.ndarray | None:
     """Columns of shape (n, 1) as the rows of a matrix, or None where they are anything else."""
     try:

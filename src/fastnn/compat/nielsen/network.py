@@ -1,10 +1,21 @@
 """The book's ``network``: stochastic gradient descent with the quadratic cost (chapter 1)."""
 
-from fastnn.compat.nielsen._base import BookNetwork
-from fastnn.compat.nielsen._formulas import normal_values, sigmoid, sigmoid_prime
-from fastnn.compat.nielsen._samples import Samples, as_list
+import random
 
-__all__ = ["Network", "sigmoid", "sigmoid_prime"]
+import numpy as np
+
+from fastnn.compat.nielsen._base import BookNetwork
+from fastnn.compat.nielsen._formulas import normal_values, sigmoid, slope
+from fastnn.compat.nielsen._samples import Samples, as_list, optional_list
+
+# What the book's module imports, scripts have from it, by `import *` above all.
+__all__ = ["Network", "np", "random", "sigmoid", "sigmoid_prime"]
+
+
+def sigmoid_prime(z):
+    """The derivative of `sigmoid`, of a number or an array; of whatever stands in this module as
+    `sigmoid`, ``s (1 - s)``."""
+    return slope(sigmoid(z))
 
 
 class Network(BookNetwork, module=globals()):
@@ -54,7 +65,7 @@ class Network(BookNetwork, module=globals()):
         """
         training_data = as_list(training_data)
         training = training_data, Samples(training_data)
-        test_data = as_list(test_data) if test_data is not None else []
+        test_data = optional_list(test_data)
         test = test_data, Samples(test_data)
         for j, compiled in enumerate(self._descend(*training, epochs, mini_batch_size, eta)):
             if test_data:

@@ -2,6 +2,8 @@
 accuracies watched, files (chapter 3)."""
 
 import json
+import os
+import random
 import sys
 
 import numpy as np
@@ -10,21 +12,32 @@ from fastnn.compat.nielsen._base import BookNetwork
 from fastnn.compat.nielsen._formulas import (
     normal_values,
     sigmoid,
-    sigmoid_prime,
+    slope,
     vectorized_result,
 )
-from fastnn.compat.nielsen._samples import Samples, as_list
+from fastnn.compat.nielsen._samples import Samples, as_list, optional_list
 from fastnn.io.atomic import replacing
 
+# What the book's module imports, scripts have from it, by `import *` above all.
 __all__ = [
     "CrossEntropyCost",
     "Network",
     "QuadraticCost",
+    "json",
     "load",
+    "np",
+    "random",
     "sigmoid",
     "sigmoid_prime",
+    "sys",
     "vectorized_result",
 ]
+
+
+def sigmoid_prime(z):
+    """The derivative of `sigmoid`, of a number or an array; of whatever stands in this module as
+    `sigmoid`, ``s (1 - s)``."""
+    return slope(sigmoid(z))
 
 
 class QuadraticCost:
@@ -164,7 +177,7 @@ class Network(BookNetwork, module=globals()):
             If there is no data to watch, or no accuracy to stop by. Nothing is changed then.
         """
         training_data = as_list(training_data)
-        evaluation_data = as_list(evaluation_data) if evaluation_data is not None else []
+        evaluation_data = optional_list(evaluation_data)
         if (monitor_evaluation_cost or monitor_evaluation_accuracy) and not evaluation_data:
             raise ValueError("evaluation_data: expected samples to monitor, got none")
         stops = early_stopping_n > 0
@@ -264,7 +277,7 @@ class Network(BookNetwork, module=globals()):
             "cost": str(name),
         }
         text = json.dumps(data)
-        with replacing(filename) as file:
+        with replacing(os.fsdecode(filename)) as file:
             file.write(text.encode())
 
 
