@@ -60,10 +60,13 @@ def pair(name, value, low=1):
 
 def check_dtype(value):
     """A dtype that kernels know."""
-    value = np.dtype(value)
-    if value not in (np.float32, np.float64):
-        raise TypeError(f"dtype: expected float32 or float64, got {value}")
-    return value
+    try:
+        dtype = np.dtype(value)
+    except TypeError:  # which doesn't name the argument
+        raise TypeError(f"dtype: expected float32 or float64, got {value!r}") from None
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype: expected float32 or float64, got {dtype}")
+    return dtype
 
 
 def flag(name, value):

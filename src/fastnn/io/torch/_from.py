@@ -5,10 +5,15 @@ import inspect
 import numpy as np
 import torch
 
-from fastnn._settings import check_dtype, count
+from fastnn._settings import count
 from fastnn.io.torch import _modules
 from fastnn.io.torch._pairs import BY_CLASS, PAIRS, Pair, check_lengths
-from fastnn.io.torch._state import check_own_tensors, position_keys, read_state_dict
+from fastnn.io.torch._state import (
+    check_own_tensors,
+    optional_dtype,
+    position_keys,
+    read_state_dict,
+)
 from fastnn.layers import Identity, Layer, Sequential, Softplus, Unflatten
 from fastnn.layers.recurrent_base import Recurrent
 
@@ -17,6 +22,8 @@ for _row in PAIRS:
     if hasattr(torch.nn, _row.name):
         _BY_MODULE.setdefault(getattr(torch.nn, _row.name), []).append(_row)
 
+# What changes outputs or gradients from outside of a module.
+_HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
 _TAKEN = {_modules.TakeSequence: "sequence", _modules.TakeLast: "last"}
 _RECURRENT = torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU
 
@@ -35,7 +42,8 @@ def from_torch(module: torch.nn.Sequential, *, shape=None, dtype=None) -> Sequen
         that shape, and axes that are counted from the front, as in ``Softmax(dim=1)``, are
         understood where it can't be told otherwise that they are the last.
     dtype : {"float32", "float64"}, optional
-        Of the model; by default the module's own. A model without any tensor is float32.
+        Of the model; PyTorch's will do as well. By default the module's own; a model without any
+        tensor is float32.
 
     Returns
     -------
@@ -77,18 +85,20 @@ def from_torch(module: torch.nn.Sequential, *, shape=None, dtype=None) -> Sequen
             f"model: expected a torch.nn.Sequential, got {type(module).__name__}; put a layer "
             "into one, or build the model in fastnn and fill it by load_state_dict"
         )
-    dtype = dtype if dtype is None else check_dtype(dtype)
+    dtype = optional_dtype(dtype)
     if shape is not None:
         if not isinstance(shape, tuple | list):
             raise TypeError(f"shape: expected a tuple of whole numbers, got {shape!r}")
         shape = tuple(count(f"shape[{i}]", length) for i, length in enumerate(shape))
     model = _Reader(module, dtype or _dtype_of(module), shape).read(module, "model")
     check_lengths(model, "model")
+    state = read_state_dict(module, dtype=dtype)
     check_own_tensors(module, "model")
-    model.load_state_dict(read_state_dict(module, dtype=dtype))
-    own, keys = model.named_parameters(), position_keys(module)
-    for name, parameter in module.named_parameters():
-        own[keys[name]].requires_grad = parameter.requires_grad
+    model.load_state_dict(state)
+    keys = position_keys(module)
+    learned = {keys[name] for name, p in module.named_parameters() if p.requires_grad}
+    for name, parameter in model.named_parameters().items():  # a buffer may be in their place
+        parameter.requires_grad = name in learned
     return model
 
 
@@ -123,9 +133,11 @@ class _Reader:
         return self._follow(self._layer(module, path), path)
 
     def _check(self, module, path: str) -> None:
-        hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
-        if hooks or "forward" in vars(module):
+        if any(getattr(module, name) for name in _HOOKS) or "forward" in vars(module):
             raise ValueError(f"{path}: expected its class's forward alone, got hooks or another")
+        for name, p in module._parameters.items():
+            if p is not None and (p._backward_hooks or p._post_accumulate_grad_hooks):
+                raise ValueError(f"{path}.{name}: expected its gradient alone, got hooks")
         if module.training != self.training:
             mode = {True: "training", False: "evaluation"}
             raise ValueError(
@@ -134,8 +146,9 @@ class _Reader:
             )
 
     def _sequential(self, module, path: str) -> Sequential:
-        if type(module).forward is not torch.nn.Sequential.forward:
-            raise TypeError(f"{path}: expected the forward of torch.nn.Sequential, got another")
+        for name in ("forward", "__call__", "__iter__"):
+            if getattr(type(module), name) is not getattr(torch.nn.Sequential, name):
+                raise TypeError(f"{path}: expected the {name} of torch.nn.Sequential, got another")
         children = list(module._modules.items())  # named_children leaves out repetitions
         if not children:
             raise ValueError(f"{path}: expected at least one module, got none")

@@ -2,11 +2,13 @@
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 
 import numpy as np
 
+from fastnn import _check
 from fastnn._settings import check_dtype
 from fastnn.io.tensors import load_tensors
 from fastnn.layers import Layer
@@ -36,8 +38,8 @@ def read_state_dict(source, *, dtype=None) -> dict[str, np.ndarray]:
         ``torch.nn.Sequential`` goes by its position, as in fastnn's, and not by its name.
         Tensors may be on any device, of any strides, shared, and may require gradients.
     dtype : {"float32", "float64"}, optional
-        What all floating tensors are converted to. Without it none is, and half precision is an
-        error. Integers stay as they are.
+        What all floating tensors are converted to; PyTorch's dtypes will do as well. Without it
+        none is, and half precision is an error. Integers stay as they are.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def read_state_dict(source, *, dtype=None) -> dict[str, np.ndarray]:
         float64 where no dtype is given.
     ValueError
         If a file is damaged or holds more than a state dict, or a tensor has no values (it is on
-        the device "meta").
+        the device "meta", or of a lazy module).
     ImportError
         If a file of ``torch.save`` is to be read without PyTorch.
     OSError
@@ -67,7 +69,7 @@ def read_state_dict(source, *, dtype=None) -> dict[str, np.ndarray]:
     >>> state["0.weight"].dtype
     dtype('float32')
     """
-    dtype = dtype if dtype is None else check_dtype(dtype)
+    dtype = optional_dtype(dtype)
     if isinstance(source, str | os.PathLike):
         source = _read_file(source, dtype)
     elif _is(source, "nn.Module"):
@@ -134,14 +136,27 @@ def position_keys(module) -> dict[str, str]:
     return keys
 
 
+def optional_dtype(value) -> np.dtype | None:
+    """A dtype that kernels know, of NumPy or of PyTorch, or None."""
+    if _is(value, "dtype"):
+        value = str(value).removeprefix("torch.")
+    return None if value is None else check_dtype(value)
+
+
 def check_own_tensors(module, path: str) -> None:
-    """Raise where two places in a module have one tensor: fastnn's have each its own."""
+    """Raise where two places in a module have one memory: fastnn's have each its own."""
     seen = {}
     for named in (module.named_parameters, module.named_buffers):
         for name, tensor in named(remove_duplicate=False):
-            if (other := seen.setdefault(id(tensor), name)) != name:
+            # Parameter(other.detach()) is another tensor, of the same memory; empty ones have none.
+            memory = tensor.data_ptr() or id(tensor)
+            if (other := seen.setdefault(memory, name)) != name:
                 raise ValueError(
                     f"{path}.{name}: expected a tensor of its own, got that of {path}.{other}"
+                )
+            if any(s == 0 and n > 1 for s, n in zip(tensor.stride(), tensor.shape, strict=True)):
+                raise ValueError(
+                    f"{path}.{name}: expected elements of its own, got an expanded tensor"
                 )
 
 
@@ -165,7 +180,8 @@ def _read_file(path, dtype) -> Mapping:
         raise
     except Exception as error:  # of many kinds, for damaged files and for code alike
         what = "expected a state dict, which is tensors alone; code in files isn't run"
-        reason = str(error).partition("\n")[0]
+        # The first sentence: others are of how to read the file in spite of all, in colours.
+        reason = re.split(r"\.\s|\n", str(error))[0] or type(error).__name__
         raise ValueError(f"{path}: {what}; PyTorch says: {reason}") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path}: expected a state dict, got {type(state).__name__}")
@@ -181,9 +197,8 @@ def _array(name: str, value, dtype) -> np.ndarray:
     """A value of a state dict as an array of its own."""
     if _is(value, "Tensor"):
         value = _from_tensor(name, value, dtype)
-    elif not isinstance(value, np.ndarray | np.generic):
-        got = type(value).__name__
-        raise TypeError(f"state[{name!r}]: expected a tensor or a NumPy array, got {got}")
+    elif not isinstance(value, np.generic):
+        _check.array(f"state[{name!r}]", value, "a tensor or a NumPy array")
     if value.dtype.kind not in "fiub":
         raise TypeError(f"state[{name!r}]: expected numbers, got {value.dtype}")
     if value.dtype.kind == "f":
@@ -193,6 +208,8 @@ def _array(name: str, value, dtype) -> np.ndarray:
 
 
 def _from_tensor(name: str, tensor, dtype) -> np.ndarray:
+    if _is(tensor, "nn.parameter.UninitializedTensorMixin"):
+        raise ValueError(f"state[{name!r}]: expected values, got none: its module is lazy")
     if tensor.is_meta:
         raise ValueError(f'state[{name!r}]: expected values, got a tensor on the device "meta"')
     kind = str(tensor.dtype).removeprefix("torch.")

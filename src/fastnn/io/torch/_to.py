@@ -73,8 +73,8 @@ def to_torch(model: Sequential, into: torch.nn.Module | None = None) -> torch.nn
     if not isinstance(into, torch.nn.Module):
         raise TypeError(f"into: expected a torch.nn.Module, got {type(into).__name__}")
     own, keys = model.named_state(), position_keys(into)
-    check_own_tensors(into, "into")
     check_state(own, read_state_dict(into))
+    check_own_tensors(into, "into")
     with torch.no_grad():
         for name, tensor in into.state_dict().items():
             tensor.copy_(torch.from_numpy(own[keys.get(name, name)].data))
