@@ -1,12 +1,8 @@
 """Other projects' modules and classes give way to fastnn's, and come back."""
 
 import importlib
-import os
-import subprocess
 import sys
 import types
-import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -236,6 +232,14 @@ def test_unknown_names_are_told_what_there_is(function):
         fastnn.patch()
 
 
+@pytest.mark.parametrize("function", [fastnn.patch, fastnn.unpatch])
+@pytest.mark.parametrize("name", [["nielsen"], None, network], ids=["list", "None", "module"])
+def test_names_are_strings(function, name):
+    with pytest.raises(TypeError, match=r"^names: expected strings, got "):
+        function("nielsen", name)
+    assert "network" not in sys.modules
+
+
 def test_nothing_is_changed_where_a_project_is_missing(scikit, thinc, monkeypatch):
     before = contents(scikit)
     monkeypatch.setitem(sys.modules, "fastnn.thinc", None)
@@ -255,133 +259,3 @@ def test_a_face_without_its_classes_changes_nothing(scikit):
     with pytest.raises(AttributeError):
         fastnn.patch("sklearn")
     assert contents(scikit) == before
-
-
-# -- the command line ----------------------------------------------------------------------------
-
-
-def run(*arguments, folder, python=(), **options):
-    source = str(Path(fastnn.__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": source}
-    return subprocess.run(
-        [sys.executable, *python, *arguments], cwd=folder, env=environment, text=True,
-        capture_output=True, timeout=120, **options,
-    )  # fmt: skip
-
-
-def patched(*arguments, **options):
-    return run("-m", "fastnn.patch", *arguments, **options)
-
-
-SHOW = """
-import sys, os
-print(sys.argv, sys.path[0], __name__, sys.modules["__main__"].__dict__ is globals())
-print(globals().get("__file__"), len(sys.path))
-"""
-
-
-@pytest.fixture
-def scripts(tmp_path):
-    """A folder with a script in another, which has a module of its own beside it."""
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "beside.py").write_text("name = 'beside'\n")
-    (tmp_path / "inner" / "show.py").write_text(SHOW + "import beside\n")
-    (tmp_path / "module.py").write_text(SHOW)
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "__main__.py").write_text(SHOW)
-    with zipfile.ZipFile(tmp_path / "app.zip", "w") as file:
-        file.writestr("__main__.py", SHOW)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        ["inner/show.py", "a", "-b", "--help", "sklearn"],
-        ["-m", "module", "-c", "b"],
-        ["-c", SHOW, "x", "-m"],
-        ["folder", "a"],
-        ["app.zip", "a"],
-    ],
-    ids=["script", "module", "code", "folder", "zip"],
-)
-@pytest.mark.parametrize("python", [[], ["-P"]], ids=["", "safe path"])
-def test_scripts_see_what_python_shows_them(rest, python, scripts):
-    if python and (rest[0] == "-m" or "show" in rest[0]):
-        pytest.skip("they find no module of their own then")
-    plain = run(*rest, folder=scripts, python=python)
-    ours = run("-m", "fastnn.patch", "nielsen", *rest, folder=scripts, python=python)
-    assert (plain.returncode, plain.stderr) == (ours.returncode, ours.stderr) == (0, "")
-    assert ours.stdout == plain.stdout
-
-
-def test_scripts_get_fastnns(scripts):
-    path = scripts / "train.py"
-    path.write_text(
-        "import network, network2, sys\nprint(network.Network, network2.load)\n"
-        "import pickle\nclass Own: pass\npickle.loads(pickle.dumps(Own()))\n"
-    )
-    # A module of that name beside the script gives way.
-    (scripts / "network.py").write_text("raise AssertionError\n")
-    done = patched("nielsen", "train.py", folder=scripts)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "fastnn.compat.nielsen.network.Network" in done.stdout
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import sys; sys.exit(7)",
-        "raise SystemExit('the end')",
-        "def f():\n    1 / 0\nf()",
-        "this is no Python",
-        "raise KeyboardInterrupt",
-        "import sys\nsys.excepthook = lambda *e: print('hook', e[0])\n1 / 0",
-        "import atexit\natexit.register(lambda: print(value))\nvalue = 5",
-    ],
-)
-def test_the_end_is_the_scripts(code, scripts):
-    (scripts / "end.py").write_text(code + "\n")
-    plain = run("end.py", folder=scripts)
-    ours = patched("nielsen", "end.py", folder=scripts)
-    assert ours.returncode == plain.returncode
-    assert (ours.stdout, ours.stderr) == (plain.stdout, plain.stderr)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "expected a name first (common, nielsen, sklearn, thinc), got nothing"),
-        (["skleran", "inner/show.py"], "got 'skleran'"),
-        (["inner/show.py"], "expected a name first"),
-        (["nielsen"], "expected a script, -m or -c after 'nielsen'"),
-        (["nielsen", "-m"], "expected a module after -m"),
-        (["nielsen", "-c"], "expected code after -c"),
-        (["nielsen", "--quiet", "show.py"], "got '--quiet'"),
-        (["nielsen", "show.py"], "got 'show.py': no such file"),
-        (["nielsen", "inner"], "expected a __main__.py in 'inner', found none"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_wrong_usage(arguments, message, scripts):
-    done = patched(*arguments, folder=scripts)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.startswith("usage: python -m fastnn.patch NAME... (SCRIPT")
-    assert done.stdout == ""
-
-
-def test_help(scripts):
-    done = patched("--help", folder=scripts)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert all(name in done.stdout for name in _projects.PROJECTS)
-
-
-def test_a_missing_project_ends_before_the_script(scripts):
-    (scripts / "thinc.py").write_text("raise ImportError('thinc is broken')\n")
-    (scripts / "spacy.py").write_text("")
-    done = patched("thinc", "-c", "print('ran')", folder=scripts)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "thinc" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -46,8 +46,8 @@ def patch(*names):
 
     Raises
     ------
-    ValueError
-        If a name is unknown, or none is given.
+    TypeError, ValueError
+        If a name isn't a string or is unknown, or none is given.
     ImportError
         If a project isn't installed. Nothing is changed then.
 
@@ -91,8 +91,8 @@ def unpatch(*names):
 
     Raises
     ------
-    ValueError
-        If a name is unknown. Nothing is changed then.
+    TypeError, ValueError
+        If a name isn't a string or is unknown. Nothing is changed then.
 
     Examples
     --------
@@ -113,6 +113,8 @@ def _undo(changes: dict, names: list) -> None:
 
 def _check(names) -> None:
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"names: expected strings, got {type(name).__name__}")
         if name not in PROJECTS:
             raise ValueError(f"names: expected some of {_known()}, got {name!r}")
 
