@@ -1,6 +1,7 @@
 """Other projects' modules and classes give way to fastnn's, and come back."""
 
 import importlib
+import pickle
 import sys
 import types
 
@@ -171,6 +172,23 @@ def test_the_sklearn_face():
         assert MLPRegressor is face.MLPRegressor
         assert issubclass(MLPClassifier, old)
     assert theirs.MLPClassifier is old
+
+
+def test_pickles_of_scikit_learn_stay_its_own():
+    pytest.importorskip("fastnn.sklearn")
+    import sklearn.neural_network as theirs
+
+    x, y = [[0.0, 1.0], [1.0, 0.0]] * 5, [0, 1] * 5
+    existing = theirs.MLPClassifier(4, solver="lbfgs", max_iter=5, tol=10.0).fit(x, y)
+    stored = pickle.dumps(existing)
+    with fastnn.patch("sklearn"):
+        for again in (pickle.loads(stored), pickle.loads(pickle.dumps(existing))):
+            assert type(again) is type(existing)
+            assert again.predict_proba(x).tolist() == existing.predict_proba(x).tolist()
+        ours = theirs.MLPClassifier(4, solver="lbfgs", max_iter=5, tol=10.0).fit(x, y)
+        assert type(pickle.loads(pickle.dumps(ours))) is theirs.MLPClassifier
+    again = pickle.loads(pickle.dumps(ours))
+    assert type(again) is type(ours) is not theirs.MLPClassifier
 
 
 # -- a face that installs itself -----------------------------------------------------------------

@@ -31,7 +31,8 @@ def patch(*names):
 
     Modules of books are replaced for whoever imports them from now on: call it before they are
     imported. Classes of scikit-learn are replaced in every module that has imported them, too;
-    objects that exist, and classes kept elsewhere than under a module's name, stay as they are.
+    objects that exist, and classes kept elsewhere than under a module's name, stay as they are. So
+    does the private module that defines them: pickles of scikit-learn's objects stay its own.
 
     Parameters
     ----------

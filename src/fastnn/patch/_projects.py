@@ -40,7 +40,9 @@ def _classes(original: str, face: str, names: tuple[str, ...]) -> ExitStack:
     with ExitStack() as undo:
         for name in names:
             old, new = getattr(theirs, name), getattr(ours, name)
-            for space in _namespaces():
+            # Not where it is defined: pickles of its objects, old and new ones, look for it there.
+            home = vars(sys.modules[old.__module__])
+            for space in [space for space in _namespaces() if space is not home]:
                 for key in [key for key, value in space.items() if value is old]:
                     undo.callback(space.__setitem__, key, old)
                     space[key] = new
