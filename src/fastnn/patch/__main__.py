@@ -123,7 +123,8 @@ def _run_module(name: str, arguments: list[str]) -> int | None:
         print(f"python -m fastnn.patch: error: {expected}", file=sys.stderr)
         return 1
     sys.argv[0] = spec.origin
-    return _execute(code, **_names_of(spec))
+    _execute(code, **_names_of(spec))
+    return None
 
 
 def _find(name: str):
