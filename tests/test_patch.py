@@ -6,6 +6,7 @@ import sys
 import types
 
 import pytest
+from peers import peer
 
 import fastnn
 from fastnn.compat.nielsen import network, network2
@@ -113,7 +114,6 @@ def test_a_package_of_modules(monkeypatch):
 
 
 def test_the_scratch_face_has_every_module():
-    pytest.importorskip("fastnn.compat.scratch")
     with fastnn.patch("common"):
         for name in _projects.PROJECTS["common"].args[0]:
             assert importlib.import_module(name).__name__.startswith("fastnn.compat.scratch")
@@ -160,9 +160,10 @@ def test_odd_modules_do_no_harm(scikit, monkeypatch):
 
 
 def test_the_sklearn_face():
-    pytest.importorskip("sklearn.neural_network")
-    face = pytest.importorskip("fastnn.sklearn")
+    peer("sklearn.neural_network")
     import sklearn.neural_network as theirs
+
+    import fastnn.sklearn as face
 
     old = theirs.MLPClassifier
     with fastnn.patch("sklearn"):
@@ -175,7 +176,7 @@ def test_the_sklearn_face():
 
 
 def test_pickles_of_scikit_learn_stay_its_own():
-    pytest.importorskip("fastnn.sklearn")
+    peer("sklearn.neural_network")
     import sklearn.neural_network as theirs
 
     x, y = [[0.0, 1.0], [1.0, 0.0]] * 5, [0, 1] * 5
@@ -203,8 +204,7 @@ def test_a_face_installs_itself_once(thinc):
 
 
 def test_the_thinc_face():
-    pytest.importorskip("thinc")
-    pytest.importorskip("fastnn.thinc")
+    peer("thinc")
     from thinc.api import get_current_ops
 
     before = get_current_ops()
