@@ -129,9 +129,10 @@ def test_settings_are_checked_even_where_an_equal_one_was_seen():
     assert _settings.sgd(1, False, 0) == (1.0, 0.0, 0.0)
     with pytest.raises(TypeError, match="momentum: expected a finite number >= 0, got bool"):
         _settings.sgd(True, False, 0)
-    assert _settings.adam([0.5, 0.75], 1e-8, 0.0, True) == (0.5, 0.75, 1e-8, 0.0, 1.0)
+    expected = (0.5, 0.75, 1e-8, 0.0, 1.0, 0.0)
+    assert _settings.adam([0.5, 0.75], 1e-8, 0.0, True, False) == expected
     with pytest.raises(TypeError, match="decoupled: expected a bool, got int"):
-        _settings.adam((0.5, 0.75), 1e-8, 0.0, 1)
+        _settings.adam((0.5, 0.75), 1e-8, 0.0, 1, False)
 
 
 @pytest.mark.parametrize("value", [1, np.int32(1), np.uint8(7), 10**9])
