@@ -41,7 +41,7 @@ class Network:
     def __init__(self, estimator, dtype=None):
         self._settings = _settings(estimator)
         coefs = estimator.coefs_
-        self.dtype = coefs[0].dtype if dtype is None else dtype
+        self.dtype = _dtype(estimator) if dtype is None else dtype
         self.width = coefs[0].shape[0]
         names = activations(estimator.activation, len(coefs) - 1)
         rates = dropouts(estimator.dropout, len(coefs) - 1)
@@ -69,9 +69,12 @@ class Network:
 
     def suits(self, estimator) -> bool:
         """Whether the model is of the estimator's settings, and of arrays like its own."""
-        return _settings(estimator) == self._settings and [
-            (*np.shape(coef), coef.dtype) for coef in estimator.coefs_
-        ] == [(layer.in_features, layer.out_features, self.dtype) for layer in self.linear]
+        return (
+            _settings(estimator) == self._settings
+            and _dtype(estimator) == self.dtype
+            and [coef.shape for coef in estimator.coefs_]
+            == [(layer.in_features, layer.out_features) for layer in self.linear]
+        )
 
     def is_current(self, estimator) -> bool:
         """Whether the model lies in the estimator's arrays."""
@@ -94,6 +97,9 @@ class Network:
         ):
             pairs += [(layer.weight, coef.T), (layer.bias, intercept)]
         for parameter, values in pairs:
+            if values.shape != parameter.shape:
+                # As NumPy does where it adds them. The engine would read past their end.
+                values = np.broadcast_to(values, parameter.shape)
             usable = values.dtype == self.dtype and values.flags.c_contiguous
             if usable and values.flags.aligned:
                 parameter.adopt(np.asarray(values))
@@ -143,6 +149,12 @@ class Network:
         else:
             y = self.outputs.predict(x)
         return np.exp(y, out=y) if self._exp else y
+
+
+def _dtype(estimator) -> np.dtype:
+    # What NumPy computes in with the estimator's arrays, if the engine can: else float64.
+    dtype = np.result_type(*[array.dtype for array in _arrays(estimator)])
+    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
 
 
 def _arrays(estimator) -> list:

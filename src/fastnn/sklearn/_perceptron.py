@@ -153,8 +153,8 @@ class Compiled:
     def _forward_pass_fast(self, X, check_input=True):
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        net, dtype = self._network(), self.coefs_[0].dtype
-        if self.dtype is None and np.result_type(X.dtype, dtype) != dtype:
+        net = self._network()
+        if self.dtype is None and np.result_type(X.dtype, net.dtype) != net.dtype:
             # Numbers of higher precision than the net's are predicted in theirs, as by NumPy.
             net = Network(self, np.dtype(np.float64))
             net.read(self)

@@ -103,6 +103,12 @@ class MLPRegressor(Compiled, _original.MLPRegressor):
     def _task(self, dtype) -> Task:
         return regression(self.loss, self.n_outputs_)
 
+    def _checked_input(self, X, y, incremental, reset):
+        X, y = super()._checked_input(X, y, incremental, reset)
+        if y.dtype.kind not in "biuf":  # strings pass scikit-learn's check, and fail later
+            raise TypeError(f"y: expected numbers, got {y.dtype}")
+        return X, y
+
     def predict(self, X):
         """The value, or values, of each sample.
 
