@@ -98,8 +98,10 @@ class Convolution:
         weight, memory = numbers(self.W), self._gradients
         if self.x.dtype == FLOAT64:
             return _images.convolution_input_gradient(dout, weight, geometry, memory)
-        weight = weight.copy()  # as it is now: the step that follows changes it in place
-        return Lazy(lambda: _images.convolution_input_gradient(dout, weight, geometry, memory))
+        # As they are now: see `Affine.backward`.
+        kept = self._results.empty(dout.shape), weight.copy()
+        np.copyto(kept[0], dout)
+        return Lazy(lambda: _images.convolution_input_gradient(*kept, geometry, memory))
 
 
 class Pooling:

@@ -8,7 +8,7 @@ from fastnn.compat.scratch import _products
 from fastnn.compat.scratch._lazy import Lazy, settled
 from fastnn.compat.scratch._memory import Memory
 from fastnn.compat.scratch._numbers import FLOAT64, FLOATS, ordinary
-from fastnn.compat.scratch.functions import cross_entropy_error, relu, sigmoid, softmax
+from fastnn.compat.scratch.functions import cross_entropy_error, sigmoid, softmax
 
 
 class Relu:
@@ -48,7 +48,9 @@ class Relu:
         self._x = x
         if ordinary(x) and x.dtype in FLOATS:
             return functional.relu(x, out=self._results.empty(x.shape, x.dtype))
-        return relu(x)
+        y = x.copy()
+        y[self.mask] = 0
+        return y
 
     def backward(self, dout):
         """`dout` itself, set to 0 where the input was not above 0."""
@@ -147,12 +149,15 @@ class Affine:
         computed when somebody does, see `Lazy`.
         """
         dout, x, shape = settled(dout), self.x, self.original_x_shape
-        kept = x if self._converted is None else self._converted
+        converted = self._converted
+        kept = converted if converted is not None and converted.dtype == dout.dtype else x
         self.dW, self.db = _products.parameter_gradients(kept, dout)
         if x.dtype == FLOAT64:
             return _products.input_gradient(dout, self.W).reshape(shape)
-        weight = self.W.copy()  # as it is now: the step that follows changes it in place
-        return Lazy(lambda: _products.input_gradient(dout, weight).reshape(shape))
+        # As they are now: the step that follows changes the weight in place, and a layer that
+        # shares `dout` may change that.
+        kept = dout.copy(), self.W.copy()
+        return Lazy(lambda: _products.input_gradient(*kept).reshape(shape))
 
 
 class SoftmaxWithLoss:
