@@ -312,6 +312,20 @@ def test_clipping(threads, rng, dtype, threshold):
     close(gradient, expected, dtype)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # as thinc, of 0 / 0
+def test_clipping_nothing_to_nothing(dtype):
+    zeros = np.zeros((2, 3), dtype)
+    expected = THEIRS.clip_gradient(zeros.copy(), 0.0)
+    assert_array_equal(OURS.clip_gradient(zeros, 0.0), expected)
+
+
+def test_softmax_of_a_list():
+    rows = [[1.0, 2.0], [0.5, -1.0]]
+    assert_allclose(OURS.softmax(rows, axis=0), THEIRS.softmax(rows, axis=0), rtol=1e-15)
+    backward = (ops.backprop_softmax(rows, np.ones((2, 2)), axis=0) for ops in (OURS, THEIRS))
+    assert_array_equal(*backward)
+
+
 @pytest.mark.parametrize("t", [1, 50, 10**7])
 def test_averages(threads, rng, dtype, t):
     average, weights = (rng.random((70, 90)).astype(dtype) for _ in range(2))

@@ -186,6 +186,12 @@ def test_what_the_kernels_do_not_take_is_thincs(at, name):
     assert_array_equal(results[0], results[1])
 
 
+def test_beta1_alone_is_plain_descent_as_in_thinc():
+    ours, theirs = pair("Adam", {"beta2": 0.0})
+    assert_close(train(ours, parameters(), 5), train(theirs, parameters(), 5))
+    assert ours.mom1 == theirs.mom1 == {}
+
+
 def test_beta2_alone_is_not_implemented_as_in_thinc():
     optimizer = fastnn.thinc.Adam(0.1, beta1=0.0)
     with pytest.raises(NotImplementedError):

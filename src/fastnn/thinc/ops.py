@@ -197,7 +197,7 @@ class FastnnOps(NumpyOps):
 
     def softmax(self, x, *, inplace=False, axis=-1, temperature=1.0):
         """exp(x / temperature) / sum(exp(x / temperature)) along an axis, in a new array."""
-        if axis == -1 or axis == x.ndim - 1:
+        if axis == -1 or axis == np.ndim(x) - 1:
             y = calls.softmax(x, temperature)
             if y is not None:
                 return y
@@ -205,7 +205,7 @@ class FastnnOps(NumpyOps):
 
     def backprop_softmax(self, Y, dY, *, axis=-1, temperature=1.0):
         """Y (dY - sum(dY Y)) / temperature along an axis."""
-        if axis == -1 or axis == Y.ndim - 1:
+        if axis == -1 or axis == np.ndim(Y) - 1:
             dX = calls.softmax_backward(dY, Y, temperature)
             if dX is not None:
                 return dX
@@ -264,7 +264,7 @@ class FastnnOps(NumpyOps):
             return super().clip_gradient(gradient, threshold)
         norm = calls.norm(gradient)
         if norm >= threshold:
-            gradient *= threshold / norm
+            gradient *= float(np.divide(threshold, norm))  # 0 / 0 is NaN, as NumPy's
         return gradient
 
     def update_averages(self, ema, weights, t, max_decay=0.9999):

@@ -32,7 +32,8 @@ def step(self, key, weights, gradient, *, lr_scale=1.0):
     if clip:
         _OPS.clip_gradient(gradient, clip)
     flat, grad = weights.reshape(-1), gradient.reshape(-1)
-    if self.use_radam or b1 > 0:
+    averages_both = b1 > 0 and b2 > 0  # without the second thinc leaves out the first too
+    if self.use_radam or averages_both:
         for averages in (self.mom1, self.mom2):
             if key not in averages:
                 averages[key] = np.zeros(flat.shape, flat.dtype)
@@ -42,7 +43,7 @@ def step(self, key, weights, gradient, *, lr_scale=1.0):
             self._radam(_OPS, weights, gradient, lr_scale, key, count)
         else:
             _adam(self, key, flat, grad, b1, b2, lr * rate)  # thinc leaves out lr_scale here
-    elif b1 > 0:
+    elif averages_both:
         corrected = lr * (1 - b2**count) ** 0.5 / (1 - b1**count)
         _adam(self, key, flat, grad, b1, b2, corrected * lr_scale)
     else:
