@@ -77,8 +77,8 @@ cdef bint borrow_plain(Lease* lease, object array, bint writable) except -1:
 cdef inline bint same_kind(const Py_buffer* a, const Py_buffer* b) noexcept:
     # Two plain arrays of one type and shape.
     return (
-        a.format[0] == b.format[0] and a.ndim == b.ndim
-        and memcmp(a.shape, b.shape, a.ndim * sizeof(Py_ssize_t)) == 0
+        a.format[0] == b.format[0] and a.ndim == b.ndim     # without axes there is no shape
+        and (a.ndim == 0 or memcmp(a.shape, b.shape, a.ndim * sizeof(Py_ssize_t)) == 0)
     )
 
 
